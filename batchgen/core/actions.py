@@ -1,0 +1,41 @@
+"""The I/O that is wanted now. What comes of an action is facts: the runner turns it into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Send the job's request: the one action that costs money."""
+
+    job: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Ask the service where the job's task stands."""
+
+    job: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Fetch one result into the tree, whole and durable."""
+
+    job: str
+    attempt: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Write the job's sidecar: all its results lie in the tree."""
+
+    job: str
+    attempt: int
+
+
+Action = Submit | Poll | Download | Seal

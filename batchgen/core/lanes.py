@@ -1,0 +1,107 @@
+"""One account and model: what is in flight there, and when the next submit may leave.
+
+The service counts its limits per main account and model. Submits of one lane leave one after
+another, never side by side: at the documented rates that loses nothing, and it keeps a lost answer
+small, because no other request of the lane can be taken for the lost one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from batchgen.core import facts as f
+from batchgen.core.agenda import Agenda
+from batchgen.core.policy import LONGEST_PAUSE, LaneLimits
+
+NEVER = float("inf")
+
+
+@dataclass(slots=True)
+class Gate:
+    """What the service has said to an account, or to one model of it: wait, or stop."""
+
+    paused_until: float = 0.0
+    pauses: int = 0
+    """Pauses in a row, without a submit that got through."""
+    reason: str | None = None
+    stopped: f.LaneStopped | None = None
+
+    def after(self, fact: f.LanePaused | f.LaneStopped) -> None:
+        if isinstance(fact, f.LaneStopped):
+            self.stopped = fact
+            return
+        self.paused_until = max(self.paused_until, fact.until)
+        self.pauses += 1
+        self.reason = fact.reason
+
+    def got_through(self) -> None:
+        """The service took a request: the next pause starts small again."""
+        self.pauses = 0
+
+    def reopen(self, now: float) -> None:
+        """A new run: a stop is tried anew, and a pause is never longer than the longest one."""
+        self.stopped = None
+        self.paused_until = min(self.paused_until, now + LONGEST_PAUSE)
+
+
+@dataclass(slots=True)
+class Lane:
+    """The submits of one account and model."""
+
+    account: str
+    model: str
+    limits: LaneLimits
+    gate: Gate = field(default_factory=Gate)
+    submitting: int = 0
+    """POSTs under way: 0 or 1."""
+    at_service: int = 0
+    """Tasks submitted and not seen terminal."""
+    free_at: float = 0.0
+    """When the submit rate allows the next POST."""
+    quiet_until: float = 0.0
+    """Until then a task of a lost POST may still appear, so none is made that resembles it."""
+    rendered: int = 0
+    render_seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        return (
+            f"<Lane {self.account}/{self.model}: {self.submitting} submitting,"
+            f" {self.at_service} at the service>"
+        )
+
+    @property
+    def in_flight(self) -> int:
+        return self.submitting + self.at_service
+
+    @property
+    def mean_render_seconds(self) -> float | None:
+        """From submit to seen success, over all tasks of the batch."""
+        return self.render_seconds / self.rendered if self.rendered else None
+
+    def opens_at(self, account: Gate) -> float:
+        """The moment from which the next submit may leave; NEVER while something must happen."""
+        if self.submitting or self.gate.stopped or account.stopped:
+            return NEVER
+        return max(self.free_at, self.quiet_until, self.gate.paused_until, account.paused_until)
+
+    def submit_started(self, at: float) -> None:
+        self.free_at = at + 1.0 / self.limits.submits_per_second
+
+    def reopen(self, now: float) -> None:
+        """A new run, perhaps under a clock that was set back: no wait outlives its length."""
+        self.gate.reopen(now)
+        self.free_at = min(self.free_at, now + 1.0 / self.limits.submits_per_second)
+        self.quiet_until = min(self.quiet_until, now + LONGEST_PAUSE)
+
+
+@dataclass(slots=True)
+class Line:
+    """The jobs in line for a lane."""
+
+    ready: Agenda[str] = field(default_factory=Agenda)
+    """Those that may be submitted now, by their place in the manifest."""
+    waiting: Agenda[str] = field(default_factory=Agenda)
+    """Those that may be submitted later, by the moment."""
+
+    def __len__(self) -> int:
+        return len(self.ready) + len(self.waiting)

@@ -1,0 +1,351 @@
+"""One job: its states, the table of legal steps, and the fold of its facts.
+
+Rules of this file:
+
+* Every legal step is a row of ``STEPS``. A step that is not there is an ``IllegalStep``, which
+  tells the job's story and leaves the job as it was.
+* ``Job.after`` is the only way a job changes. It looks at the fact and the job, at nothing else:
+  not at a clock, a limit or another job. Replaying the facts therefore gives the job back.
+* Where the next state would depend on a fact's content, there are two kinds of fact instead.
+
+Each result of an attempt is a small machine of its own (wanted, saved or failed); the job is ready
+while one is wanted or the sidecar is unwritten.
+
+*Needs a person* is what IN_DOUBT, PARKED, LOST, EXPIRED and CANCELED have in common: money may be
+at stake, and nothing automatic would be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from batchgen.core import facts as f
+
+
+class State(StrEnum):
+    """Where a job stands; the value is the word that people read."""
+
+    NEW = "new"
+    PENDING = "pending"
+    SUBMITTING = "submitting"
+    IN_DOUBT = "in doubt"
+    RENDERING = "rendering"
+    READY = "ready"
+    DONE = "done"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    PARKED = "stuck"
+    LOST = "lost"
+    EXPIRED = "expired"
+    CANCELED = "cancelled"
+    WITHDRAWN = "withdrawn"
+
+
+NEEDS_A_PERSON = frozenset(
+    {State.IN_DOUBT, State.PARKED, State.LOST, State.EXPIRED, State.CANCELED}
+)
+"""Exit code 3."""
+
+UNPAID = frozenset({State.NEW, State.PENDING, State.FAILED, State.CANCELED, State.WITHDRAWN})
+"""Nothing was bought for the job, nor may have been: a changed request simply takes its place."""
+
+SETTLED = frozenset({State.DONE, State.PARTIAL, State.FAILED, State.WITHDRAWN}) | NEEDS_A_PERSON
+"""A run does nothing more for these."""
+
+STEPS: Mapping[State, Mapping[type[f.JobFact], State]] = {
+    State.NEW: {f.Wanted: State.PENDING},
+    State.PENDING: {
+        f.Wanted: State.PENDING,
+        f.Withdrawn: State.WITHDRAWN,
+        f.SubmitStarted: State.SUBMITTING,
+    },
+    State.SUBMITTING: {
+        f.Submitted: State.RENDERING,
+        f.Deferred: State.PENDING,
+        f.Refused: State.FAILED,
+        f.SubmitLost: State.IN_DOUBT,
+    },
+    State.IN_DOUBT: {},
+    State.RENDERING: {
+        f.RenderingStarted: State.RENDERING,
+        f.Rendered: State.READY,
+        f.TaskFailed: State.FAILED,
+        f.TaskCanceled: State.CANCELED,
+        f.Parked: State.PARKED,
+        f.Lost: State.LOST,
+        f.Expired: State.EXPIRED,
+    },
+    State.READY: {
+        f.FetchDeferred: State.READY,
+        f.LinkStale: State.READY,
+        f.Rendered: State.READY,
+        f.Saved: State.READY,
+        f.Sealed: State.DONE,
+        f.SealedInPart: State.PARTIAL,
+        f.Parked: State.PARKED,
+        f.Expired: State.EXPIRED,
+    },
+    State.DONE: {f.ResultsVanished: State.READY, f.SidecarVanished: State.READY},
+    State.PARTIAL: {f.ResultsVanished: State.READY, f.SidecarVanished: State.READY},
+    State.FAILED: {
+        f.Wanted: State.PENDING,
+        f.Withdrawn: State.WITHDRAWN,
+        f.Requeued: State.PENDING,
+    },
+    # A look at the task, and downloads of the job's other results, may still be under way.
+    State.PARKED: {
+        f.Unparked: State.RENDERING,
+        f.Rendered: State.PARKED,
+        f.FetchDeferred: State.PARKED,
+        f.LinkStale: State.PARKED,
+        f.Saved: State.PARKED,
+        f.Parked: State.PARKED,
+        f.Expired: State.EXPIRED,
+    },
+    State.LOST: {},
+    State.EXPIRED: {
+        f.FetchDeferred: State.EXPIRED,
+        f.LinkStale: State.EXPIRED,
+        f.Saved: State.EXPIRED,
+        f.Parked: State.EXPIRED,
+    },
+    State.CANCELED: {f.Wanted: State.PENDING, f.Withdrawn: State.WITHDRAWN},
+    State.WITHDRAWN: {f.Wanted: State.PENDING},
+}
+
+
+class IllegalStep(Exception):
+    """A fact that cannot follow: a bug of ours, or two writers on one journal."""
+
+    def __init__(self, job: Job, fact: f.JobFact, why: str) -> None:
+        story = " -> ".join(job.story) or "nothing"
+        super().__init__(
+            f"job {job.id!r} is {job.state} (attempt {job.attempt}) and cannot take"
+            f" {type(fact).__name__}: {why}; its story: {story}"
+        )
+
+
+class ResultState(StrEnum):
+    """Where one result of an attempt stands."""
+
+    WANTED = "wanted"
+    SAVED = "saved"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Result:
+    """One file that the attempt should give."""
+
+    state: ResultState = ResultState.WANTED
+    not_before: float = 0.0
+    stale: bool = False
+    """Its URL leads nowhere: it is fetched when the task has given a new one."""
+    tries: int = 0
+    """Downloads in a row that broke."""
+    name: str | None = None
+    bytes: int = 0
+    trouble: str | None = None
+
+
+@dataclass(slots=True)
+class Job:
+    """The fold of one job's facts. Read it; only ``after`` writes it."""
+
+    id: str
+    account: str
+    state: State = State.NEW
+    request: str = ""
+    model: str = ""
+    order: int = 0
+    price: int | None = None
+    currency: str | None = None
+    attempt: int = 0
+    task_id: str | None = None
+    submitted_at: float = 0.0
+    running_since: float | None = None
+    at_service: bool = False
+    """Submitted and not seen terminal: it counts against the limit in flight."""
+    rendered: bool = False
+    """The task of this attempt was seen to succeed: its results exist and were paid for."""
+    render_seconds: float = 0.0
+    """From the submit to the moment its success was seen."""
+    not_before: float = 0.0
+    tries: int = 0
+    """Requests in a row that the service did not take."""
+    expires: float = 0.0
+    results: list[Result] = field(default_factory=list)
+    reserved: int = 0
+    spent: int = 0
+    code: str | None = None
+    message: str | None = None
+    story: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        saved = sum(result.state is ResultState.SAVED for result in self.results)
+        files = f", {saved}/{len(self.results)} files" if self.results else ""
+        return f"<Job {self.id} {self.state}, attempt {self.attempt}{files}>"
+
+    @property
+    def stale_until(self) -> float | None:
+        """When the task should be asked for new URLs; None while no result needs one."""
+        return min((result.not_before for result in self.results if result.stale), default=None)
+
+    @property
+    def whole(self) -> bool:
+        """Every result is settled: the sidecar can be written."""
+        return not any(result.state is ResultState.WANTED for result in self.results)
+
+    def after(self, fact: f.JobFact) -> None:
+        """Take one fact in. IllegalStep leaves the job as it was."""
+        self._check(fact)
+        self.state = STEPS[self.state][type(fact)]
+        self.story.append(type(fact).__name__)
+        _CONSEQUENCES.get(type(fact), _nothing_more)(self, fact)
+
+    def _check(self, fact: f.JobFact) -> None:
+        if type(fact) not in STEPS[self.state]:
+            raise IllegalStep(self, fact, "no such step from this state")
+        if isinstance(fact, f.AttemptFact):
+            expected = self.attempt + isinstance(fact, f.SubmitStarted)
+            if fact.attempt != expected:
+                raise IllegalStep(self, fact, f"it speaks of attempt {fact.attempt}")
+        if isinstance(fact, f.ResultFact):
+            known = fact.index < len(self.results)
+            if not known or self.results[fact.index].state is not ResultState.WANTED:
+                raise IllegalStep(self, fact, f"result {fact.index} is not wanted")
+        if isinstance(fact, f.Sealed | f.SealedInPart) and not self.whole:
+            raise IllegalStep(self, fact, "results are still wanted")
+
+
+# -- what a fact changes besides the state ---------------------------------------------------------
+
+
+def _nothing_more(_job: Job, _fact: f.JobFact) -> None:
+    return None
+
+
+def _wanted(job: Job, fact: f.Wanted) -> None:
+    job.request, job.model, job.order = fact.request, fact.model, fact.order
+    job.price, job.currency = fact.price, fact.currency
+    job.not_before, job.tries = 0.0, 0
+    job.code = job.message = None
+
+
+def _submit_started(job: Job, fact: f.SubmitStarted) -> None:
+    job.attempt = fact.attempt
+    job.submitted_at = fact.at
+    job.reserved = job.price or 0
+    job.task_id, job.running_since, job.rendered = None, None, False
+    job.results = []
+
+
+def _submitted(job: Job, fact: f.Submitted) -> None:
+    job.task_id = fact.task_id
+    job.submitted_at = fact.at
+    job.at_service = True
+    job.tries = 0
+    job.code = job.message = None
+
+
+def _deferred(job: Job, fact: f.Deferred | f.Requeued) -> None:
+    job.not_before = fact.until
+    job.tries += 1
+    job.reserved = 0
+    if isinstance(fact, f.Deferred):
+        # Nothing was taken: the attempt did not happen, and its number is used again.
+        job.attempt -= 1
+        job.code, job.message = fact.code, fact.message
+
+
+def _unbilled(job: Job, fact: f.Refused | f.TaskFailed | f.TaskCanceled) -> None:
+    job.reserved = 0
+    job.at_service = False
+    job.tries = 0
+    if not isinstance(fact, f.TaskCanceled):
+        job.code, job.message = fact.code, fact.message
+
+
+def _in_trouble(job: Job, fact: f.SubmitLost | f.Parked | f.Lost | f.Expired) -> None:
+    job.at_service = False
+    job.message = fact.reason
+
+
+def _rendering_started(job: Job, fact: f.RenderingStarted) -> None:
+    job.running_since = fact.at
+
+
+def _rendered(job: Job, fact: f.Rendered) -> None:
+    job.spent = (job.price or 0) if fact.cost is None else fact.cost
+    job.reserved = 0
+    job.at_service = False
+    job.expires = fact.expires
+    if not job.rendered:
+        job.rendered = True
+        job.tries = 0
+        job.render_seconds = fact.at - job.submitted_at
+        job.results = [Result() for _ in fact.results]
+    for result, ref in zip(job.results, fact.results, strict=False):
+        if result.state is ResultState.WANTED and ref.path is None:
+            result.state, result.trouble = ResultState.FAILED, f"{ref.code}: {ref.message}"
+        if result.stale:
+            result.stale, result.not_before = False, 0.0
+
+
+def _fetch_broken(job: Job, fact: f.FetchDeferred | f.LinkStale) -> None:
+    result = job.results[fact.index]
+    result.not_before = fact.until
+    result.stale = isinstance(fact, f.LinkStale)
+    result.tries += 1
+    result.trouble = fact.reason
+
+
+def _saved(job: Job, fact: f.Saved) -> None:
+    result = job.results[fact.index]
+    result.state, result.stale, result.trouble = ResultState.SAVED, False, None
+    result.name, result.bytes = str(fact.file["path"]), int(fact.file["bytes"])
+
+
+def _sealed(job: Job, _fact: f.Sealed | f.SealedInPart) -> None:
+    troubles = [result.trouble for result in job.results if result.trouble]
+    job.message = "; ".join(troubles) or None
+    job.code = None
+
+
+def _results_vanished(job: Job, fact: f.ResultsVanished) -> None:
+    for index in fact.indexes:
+        job.results[index] = Result(stale=True, not_before=fact.at)
+
+
+def _unparked(job: Job, _fact: f.Unparked) -> None:
+    job.running_since = None
+    for result in job.results:
+        result.tries = 0
+
+
+_CONSEQUENCES: Mapping[type[f.JobFact], Callable[[Job, Any], None]] = {
+    f.Wanted: _wanted,
+    f.SubmitStarted: _submit_started,
+    f.Submitted: _submitted,
+    f.Deferred: _deferred,
+    f.Requeued: _deferred,
+    f.Refused: _unbilled,
+    f.TaskFailed: _unbilled,
+    f.TaskCanceled: _unbilled,
+    f.SubmitLost: _in_trouble,
+    f.Parked: _in_trouble,
+    f.Lost: _in_trouble,
+    f.Expired: _in_trouble,
+    f.RenderingStarted: _rendering_started,
+    f.Rendered: _rendered,
+    f.LinkStale: _fetch_broken,
+    f.FetchDeferred: _fetch_broken,
+    f.Saved: _saved,
+    f.Sealed: _sealed,
+    f.SealedInPart: _sealed,
+    f.ResultsVanished: _results_vanished,
+    f.Unparked: _unparked,
+}

@@ -1,0 +1,93 @@
+"""The numbers: limits, back-off, polling cadence, budget. All durations are in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+HOUR = 3600.0
+
+RETENTION = 24 * HOUR
+"""How long the service keeps a task and its results after completion (Wan text-to-video API
+reference, 2026-01-26)."""
+
+LONGEST_PAUSE = 600.0
+"""No back-off is longer, whatever a header asks for or a clock that was set back makes of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneLimits:
+    """What one account may do with one model."""
+
+    submits_per_second: float
+    max_in_flight: int
+    poll_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """Which failed tasks are worth another paid attempt, and how many attempts a job may have.
+
+    A code matches itself and everything below it: ``InternalError`` matches
+    ``InternalError.Timeout``.
+    """
+
+    attempts: int = 2
+    codes: tuple[str, ...] = ("InternalError",)
+
+    def allows(self, code: str, attempt: int) -> bool:
+        worth = any(code == kind or code.startswith(f"{kind}.") for kind in self.codes)
+        return worth and attempt < self.attempts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything that is a choice and not a fact."""
+
+    lanes: Mapping[str, LaneLimits]
+    """By model: the catalog's numbers."""
+    max_in_flight: int | None = None
+    """Tasks submitted and not seen terminal, over the whole batch; lifts the catalog's number."""
+    budget: int | None = None
+    """Micro-units that all runs of the batch may spend; None for no limit."""
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    settle: float = 30.0
+    """After a POST whose answer was lost, how long its model sends nothing, so that the lost task
+    and the next one can be told apart by time."""
+    queries_per_second: float = 15.0
+    """Below the service's 20 for an account (Manage asynchronous tasks, 2026)."""
+    queries_in_flight: int = 16
+    downloads: int = 4
+    service_speed: float = 1.0
+    """Seconds that pass at the service in one of ours: 1, except against a stand-in that renders
+    faster than life."""
+    unknown_grace: float = 900.0
+    """How long a task that was made may be unknown to the query before it counts as lost."""
+    stuck_after: float = 4 * HOUR
+    """A task seen running for longer will not finish: the service's own limit is 3 hours."""
+
+    def lane(self, model: str) -> LaneLimits:
+        """The limits of a model; 5 a second and 5 at once where the catalog no longer knows it."""
+        return self.lanes.get(model) or LaneLimits(
+            submits_per_second=5, max_in_flight=5, poll_seconds=15
+        )
+
+    def look_again_in(self, age: float, model: str) -> float:
+        """How long after a look at a task of this age the next one comes.
+
+        Refusals of media and content fail a task within seconds of its submit, so a young task is
+        looked at sooner; later the service's own advice holds (15 s for video, 10 s for images).
+        """
+        slowest = self.lane(model).poll_seconds
+        return min(max(2.0, age * self.service_speed / 2), slowest) / self.service_speed
+
+
+def backoff(tries: int, jitter: float, *, hint: float | None = None, first: float = 2.0) -> float:
+    """Seconds to wait after the ``tries``-th failure in a row.
+
+    Exponential with full jitter (``jitter`` in 0..1, drawn by the caller), never under half the
+    step, so that a crowd does not return at once; a hint of the service's is a lower bound.
+    """
+    step = min(first * 2.0 ** min(tries - 1, 20), LONGEST_PAUSE)
+    wait = step * (0.5 + jitter / 2)
+    return min(max(wait, hint or 0.0), LONGEST_PAUSE)

@@ -1,0 +1,279 @@
+"""What a batch decides: the limits, the quiet, the end, and the same again from the facts alone."""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchgen.core import facts as f
+from batchgen.core.actions import Download, Poll, Seal, Submit
+from batchgen.core.batch import Batch
+from batchgen.core.lifecycle import NEEDS_A_PERSON, SETTLED, State
+from batchgen.core.policy import LONGEST_PAUSE, RetryPolicy
+from batchgen.core.wishes import Wish, difference
+
+sys.path.insert(0, str(Path(__file__).parent))
+from histories import World, policy, wishes
+
+BUDGET = 450
+
+
+def check(world: World) -> None:
+    """What must hold at every step of every history."""
+    batch, standing, now = world.batch, world.batch.standing, world.now
+    assert not batch.decide(now), "a decision was asked for twice and came twice"
+    assert batch.wake_at(now) > now
+    for lane in standing.lanes.values():
+        assert lane.submitting <= 1
+        assert lane.in_flight <= lane.limits.max_in_flight
+        assert lane.at_service == sum(
+            job.at_service for job in standing.jobs.values() if job.model == lane.model
+        )
+    assert standing.spent + standing.reserved <= (batch.policy.budget or sys.maxsize)
+    assert standing.reserved == sum(job.reserved for job in standing.jobs.values())
+    assert sum(standing.counts.values()) == len(standing.jobs)
+    assert Batch(batch.policy, facts=world.log).standing == standing
+    idle = not batch.under_way and not batch.settled
+    assert not idle or batch.wake_at(now) < float("inf"), "stuck"
+
+
+def check_pace(world: World) -> None:
+    """The submit rate of every lane and the query rate of the account, over the whole history."""
+    for lane in world.batch.standing.lanes.values():
+        times = [at for at, model in world.posts if model == lane.model]
+        gap = 1 / lane.limits.submits_per_second
+        assert all(later - earlier >= gap - 1e-6 for earlier, later in pairwise(times))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_any_history_keeps_the_limits_and_comes_back_from_its_facts(data):
+    """Outcomes in any order, crashes and waits never break a limit, a quiet or the replay."""
+    world = World.of(
+        data.draw(st.integers(1, 7)), budget=data.draw(st.sampled_from([None, BUDGET]))
+    )
+    for _ in range(data.draw(st.integers(0, 60))):
+        world.decide()
+        check(world)
+        running = sorted(world.batch.under_way, key=repr)
+        step = data.draw(st.integers(0, 9))
+        if step == 0:
+            world.crash()
+        elif running and step < 8:
+            action = data.draw(st.sampled_from(running))
+            world.finish(action, *data.draw(st.sampled_from(world.outcomes(action)))())
+        elif world.batch.wake_at(world.now) < float("inf"):
+            world.wait()
+    check_pace(world)
+    finish_well(world)
+
+
+def finish_well(world: World) -> None:
+    """With a healthy service from here on, the run ends, and every job with it."""
+    for _ in range(400):
+        world.decide()
+        check(world)
+        if world.batch.settled:
+            break
+        if world.batch.under_way:
+            action = min(world.batch.under_way, key=repr)
+            world.finish(action, *world.outcomes(action)[0]())
+        else:
+            world.wait()
+    assert world.batch.settled
+    stopped = world.batch.standing.stops or world.batch.budget_reached
+    open_jobs = [job for job in world.batch.standing.jobs.values() if job.state not in SETTLED]
+    assert not open_jobs or (stopped and {job.state for job in open_jobs} == {State.PENDING})
+
+
+def test_nothing_is_bought_twice_in_a_healthy_batch():
+    """Each job is posted once, in the order of the manifest."""
+    world = World.of(6)
+    finish_well(world)
+    assert len(world.posts) == 6
+    assert world.batch.standing.counts[State.DONE] == 6
+    assert world.batch.standing.spent == 6 * 90
+
+
+def test_a_lost_answer_is_held_and_never_sent_again():
+    """After a SubmitLost no later decision or run posts the job, and its money stays reserved."""
+    world = World.of(1)
+    (submit,) = world.decide()
+    world.finish(submit, world.outcomes(submit)[3]()[0])
+    world.crash()
+    assert world.decide() == ()
+    assert world.batch.settled
+    job = world.batch.standing.jobs["job0"]
+    assert (job.state, world.batch.standing.reserved) == (State.IN_DOUBT, 100)
+
+
+def test_a_run_that_died_during_a_post_leaves_the_job_in_doubt():
+    """SubmitStarted without an answer becomes in doubt, by a fact, when the next run begins."""
+    world = World.of(1)
+    world.decide()
+    world.crash()
+    decision = world.batch.decide(world.now)
+    assert [type(fact) for fact in decision.facts] == [f.SubmitLost]
+    assert decision.actions == ()
+    assert world.batch.standing.jobs["job0"].state in NEEDS_A_PERSON
+
+
+def test_after_a_lost_answer_the_model_stays_quiet_for_the_settling_time():
+    """The next request of the same model leaves only when it can no longer be taken for the lost
+    one; another model goes on."""
+    world = World.of(4)
+    slow, fast = world.decide()
+    world.finish(slow, world.outcomes(slow)[3]()[0])
+    world.finish(fast, *world.outcomes(fast)[0]())
+    while not any(model == "slow" for _, model in world.posts[2:]):
+        world.wait()
+        for action in world.decide():
+            if isinstance(action, Submit):
+                world.finish(action, *world.outcomes(action)[0]())
+            elif isinstance(action, Poll):
+                world.finish(action)
+    lost, again = [at for at, model in world.posts if model == "slow"]
+    assert 30 <= again - lost < 31
+    assert [at for at, model in world.posts if model == "fast"][1] - lost < 1
+
+
+def test_a_cap_over_the_batch_lifts_the_models_own_number():
+    """max_in_flight replaces the catalog's number and holds over all models together."""
+    world = World.of(12, max_in_flight=5)
+    peak = 0
+    for _ in range(40):
+        for action in world.decide():
+            if isinstance(action, Submit):
+                world.finish(action, *world.outcomes(action)[0]())
+            elif isinstance(action, Poll):
+                world.finish(action)
+        peak = max(peak, world.batch.standing.in_flight)
+        world.wait()
+    assert peak == 5
+
+
+def test_a_query_leaves_only_as_often_as_the_account_allows():
+    """Many tasks due at once are looked at one after another, at the account's rate."""
+    world = World.of(6, max_in_flight=6)
+    world.run(lambda action: 0 if isinstance(action, Submit) else None, steps=150)
+    assert len(world.polls) > 20
+    assert min(later - earlier for earlier, later in pairwise(world.polls)) >= 1 / 15 - 1e-6
+
+
+def test_the_soonest_deadline_is_fetched_first():
+    """With one download at a time, the result that dies first is fetched first."""
+    world = World.of(2, downloads=1)
+    submits = world.decide()
+    for submit in submits:
+        world.finish(submit, *world.outcomes(submit)[0]())
+    world.now += 3
+    for name, expires in (("job0", 5000), ("job1", 400)):
+        says = {"at": world.now, "account": "a", "job": name, "attempt": 1}
+        rendered = world.outcomes(Poll(name, 1))[0]()[0]
+        values = {key: getattr(rendered, key) for key in rendered.__slots__}
+        world.note(f.Rendered(**{**values, **says, "expires": world.now + expires}))
+    fetched = [action.job for action in world.decide() if isinstance(action, Download)]
+    assert fetched == ["job1"]
+
+
+def test_a_failure_that_is_worth_it_gets_one_more_attempt_and_no_third():
+    """InternalError is tried again once; the second failure is final, and no rerun resends it."""
+    world = World.of(1, retry=RetryPolicy(attempts=2))
+    world.run(lambda action: 3 if isinstance(action, Poll) else 0)
+    assert len(world.posts) == 2
+    world.crash()
+    assert world.decide() == ()
+    assert world.batch.standing.jobs["job0"].state is State.FAILED
+
+
+def test_a_task_that_runs_for_ever_is_parked_and_looked_at_by_the_next_run():
+    """RUNNING past four hours is a person's matter; the next run polls it once more at once."""
+    world = World.of(1)
+    outcomes = {Submit: iter([0]), Poll: iter([2])}
+    world.run(lambda action: next(outcomes[type(action)], None), steps=3000)
+    job = world.batch.standing.jobs["job0"]
+    assert job.state is State.PARKED
+    assert 4 * 3600 < world.now - 1_000_000 < 4 * 3600 + 60
+    world.crash()
+    assert world.decide() == (Poll("job0", 1),)
+
+
+def test_a_stopped_account_buys_nothing_and_a_new_run_tries_again():
+    """A LaneStopped ends the submits of this run only."""
+    world = World.of(4)
+    for action in world.decide():
+        world.finish(action, *world.outcomes(action)[4]())
+    assert world.decide() == ()
+    assert world.batch.settled
+    world.crash()
+    world.now += 10
+    assert {type(action) for action in world.decide()} == {Submit}
+
+
+def test_a_clock_set_back_never_makes_a_run_wait_longer_than_the_longest_pause():
+    """A pause noted in what is now the future is cut when the next run begins."""
+    world = World.of(2)
+    submit, other = world.decide()
+    world.finish(submit, *world.outcomes(submit)[1]())
+    world.finish(other, *world.outcomes(other)[0]())
+    world.now -= 86400
+    world.crash()
+    assert world.batch.wake_at(world.now) <= world.now + LONGEST_PAUSE
+
+
+def test_results_that_vanished_are_fetched_again_without_a_submit():
+    """A deleted file costs a poll and a download, never a POST."""
+    world = World.of(1)
+    finish_well(world)
+    world.crash()
+    world.note(f.ResultsVanished(at=world.now, account="a", job="job0", attempt=1, indexes=(1,)))
+    kinds = []
+    world.run(lambda action: kinds.append(type(action)) or 0)
+    assert kinds == [Poll, Download, Seal]
+    assert world.batch.standing.spent == 90
+
+
+def test_a_changed_request_is_taken_before_it_is_paid_and_only_noted_after():
+    """The manifest may change what is pending; what was bought stays as it was bought."""
+    world = World.of(2)
+    submit = world.decide()[0]
+    world.finish(submit, *world.outcomes(submit)[0]())
+    edited = [
+        Wish(job=wish.job, request="new", model=wish.model, order=wish.order, price=100)
+        for wish in [*wishes(1), Wish(job="job9", request="r", model="slow", order=9)]
+    ]
+    found = difference(world.batch.standing, edited, account="a", at=world.now)
+    assert found.changed == {"job0"}
+    assert [(type(fact), fact.job) for fact in found.facts] == [(f.Wanted, "job9")]
+
+
+def test_a_job_taken_out_of_the_manifest_is_withdrawn_only_while_unpaid():
+    """Removing a job stops it before it is bought, and never hides what was bought."""
+    world = World.of(3, max_in_flight=1)
+    (submit,) = world.decide()
+    world.finish(submit, *world.outcomes(submit)[0]())
+    found = difference(world.batch.standing, [], account="a", at=world.now)
+    assert {(type(fact), fact.job) for fact in found.facts} == {
+        (f.Withdrawn, "job1"),
+        (f.Withdrawn, "job2"),
+    }
+
+
+def test_only_the_chosen_jobs_are_submitted():
+    """A run limited to some jobs buys no other."""
+    batch = Batch(policy(), chosen={"job1"})
+    for fact in difference(batch.standing, wishes(4), account="a", at=1.0).facts:
+        batch.after(fact)
+    assert [action.job for action in batch.decide(2.0).actions] == ["job1"]
+
+
+def test_the_representation_is_a_status_line():
+    """What a debugger shows is what a person would ask."""
+    world = World.of(3)
+    world.decide()
+    assert repr(world.batch) == "<Batch of <Standing: 1 pending, 2 submitting>, 2 under way>"
+    assert repr(world.batch.standing.jobs["job0"]) == "<Job job0 submitting, attempt 1>"
