@@ -1,0 +1,247 @@
+-- The journal of one batch, format 1.
+--
+-- batchgen itself writes and reads the tables with the SQLite that it brings (3.51.3 or later: older
+-- ones can corrupt a WAL database that two connections use). The views are for people: batchgen
+-- never reads them. They run on the SQLite of whoever looks, 3.38 or later, such as Debian 12's:
+--
+--     sqlite3 -readonly -box journal.sqlite 'SELECT * FROM jobs'
+--
+-- Times in tables are Unix seconds, in views ISO 8601 in UTC. Money in tables is in micro-units of
+-- a currency, in views in whole units.
+
+PRAGMA application_id = 0x6267656e; -- "bgen"
+PRAGMA user_version = 1;
+
+-- What happened, in the order in which it was learned. A checksum continues the one of the row
+-- before it, so a row that is changed, missing or out of order shows.
+CREATE TABLE fact (
+  seq      INTEGER PRIMARY KEY,                    -- 1, 2, 3 ... without a gap
+  at       REAL    NOT NULL,
+  subject  TEXT    NOT NULL,                       -- the stream whose order matters
+  version  INTEGER NOT NULL CHECK (version >= 1),  -- place in that stream, without a gap
+  kind     TEXT    NOT NULL,
+  job      TEXT,
+  attempt  INTEGER,
+  account  TEXT    NOT NULL,
+  body     TEXT    NOT NULL,                       -- the fact's other fields, a JSON object
+  checksum INTEGER NOT NULL,
+  UNIQUE (subject, version)
+) STRICT;
+
+CREATE TRIGGER fact_is_never_changed BEFORE UPDATE ON fact
+BEGIN SELECT raise(ABORT, 'the log is append-only: a fact is never changed'); END;
+
+CREATE TRIGGER fact_is_never_deleted BEFORE DELETE ON fact
+BEGIN SELECT raise(ABORT, 'the log is append-only: a fact is never deleted'); END;
+
+-- The last fact: without this row, a log that lost its end would look like a shorter log.
+CREATE TABLE head (
+  only     INTEGER PRIMARY KEY CHECK (only = 1),
+  seq      INTEGER NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO head VALUES (1, 0, 0);
+
+-- What the jobs ask for, each request once, by its identity.
+CREATE TABLE request (
+  identity TEXT    PRIMARY KEY,
+  document TEXT    NOT NULL,                       -- a JSON object
+  checksum INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Signed URLs of results that are not fetched yet. Who has one can fetch the result, so they live
+-- here and not in facts, and go as the result is saved.
+CREATE TABLE link (
+  job      TEXT    NOT NULL,
+  attempt  INTEGER NOT NULL,
+  result   INTEGER NOT NULL,                       -- counts from 0, by place in the answer
+  url      TEXT    NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (job, attempt, result)
+) STRICT, WITHOUT ROWID;
+
+-- What this journal is: kind (sandbox or service), manifest (its name), created_by (a version).
+CREATE TABLE stamp (
+  key      TEXT    PRIMARY KEY,
+  value    TEXT    NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Where a kind of fact leaves its attempt, in words. A kind that is not here moves nothing.
+CREATE VIEW meaning (kind, state, problem) AS VALUES
+  ('Wanted',           'pending',     0),
+  ('Deferred',         'pending',     0),
+  ('Requeued',         'pending',     0),
+  ('Withdrawn',        'withdrawn',   0),
+  ('SubmitStarted',    'submitting',  0),
+  ('SubmitLost',       'in doubt',    1),
+  ('Submitted',        'rendering',   0),
+  ('RenderingStarted', 'rendering',   0),
+  ('Rendered',         'ready',       0),
+  ('LinkStale',        'ready',       0),
+  ('FetchDeferred',    'ready',       0),
+  ('Saved',            'ready',       0),
+  ('ResultsVanished',  'ready',       0),
+  ('SidecarVanished',  'ready',       0),
+  ('Sealed',           'done',        0),
+  ('SealedInPart',     'failed',      1),
+  ('Refused',          'failed',      1),
+  ('TaskFailed',       'failed',      1),
+  ('TaskCanceled',     'cancelled',   1),
+  ('Parked',           'stuck',       1),
+  ('Lost',             'lost',        1),
+  ('Expired',          'expired',     1);
+
+-- The facts that say where their job stands. A job that a later run took up again (Unparked) stands
+-- where it stood before it was parked.
+CREATE VIEW step AS
+SELECT fact.*, meaning.state, meaning.problem
+FROM fact JOIN meaning ON meaning.kind = fact.kind
+WHERE NOT (
+  fact.kind = 'Parked' AND EXISTS (
+    SELECT 1 FROM fact AS later
+    WHERE later.subject = fact.subject AND later.version > fact.version AND later.kind = 'Unparked'
+  )
+);
+
+-- What was bought: one row for each attempt whose results the service made.
+CREATE VIEW purchase AS
+SELECT
+  fact.seq, fact.job, fact.attempt, fact.at,
+  (SELECT wanted.body FROM fact AS wanted
+   WHERE wanted.subject = fact.subject AND wanted.version < fact.version AND wanted.kind = 'Wanted'
+   ORDER BY wanted.version DESC LIMIT 1) AS wanted,
+  json_array_length(fact.body, '$.results') AS results,
+  fact.body ->> '$.cost' AS cost
+FROM fact
+WHERE fact.kind = 'Rendered';
+
+-- One row a job, in the order of the manifest.
+CREATE VIEW jobs AS
+WITH
+  newest AS (
+    SELECT
+      job,
+      max(seq) AS step,
+      max(seq) FILTER (WHERE kind = 'Wanted') AS wanted,
+      max(seq) FILTER (WHERE kind = 'Submitted') AS submitted,
+      max(seq) FILTER (WHERE kind IN ('Rendered', 'Refused', 'TaskFailed', 'TaskCanceled'))
+        AS finished,
+      max(attempt) FILTER (WHERE kind = 'SubmitStarted') AS attempts
+    FROM step
+    GROUP BY job
+  ),
+  bought AS (SELECT job, sum(cost) / 1e6 AS cost FROM purchase GROUP BY job),
+  kept AS (
+    SELECT job, group_concat(path, ', ') AS files
+    FROM (
+      SELECT DISTINCT job, body ->> '$.file.path' AS path FROM fact WHERE kind = 'Saved' ORDER BY seq
+    )
+    GROUP BY job
+  )
+SELECT
+  newest.job,
+  step.state,
+  wanted.body ->> '$.model' AS model,
+  coalesce(newest.attempts, 0) AS attempts,
+  submitted.body ->> '$.task_id' AS task_id,
+  strftime('%Y-%m-%dT%H:%M:%SZ', submitted.at, 'unixepoch') AS submitted,
+  strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(finished.body ->> '$.end_time', finished.at), 'unixepoch')
+    AS finished,
+  bought.cost,
+  wanted.body ->> '$.currency' AS currency,
+  kept.files
+FROM newest
+JOIN step ON step.seq = newest.step
+LEFT JOIN fact AS wanted ON wanted.seq = newest.wanted
+LEFT JOIN fact AS submitted ON submitted.seq = newest.submitted
+LEFT JOIN fact AS finished ON finished.seq = newest.finished
+LEFT JOIN bought ON bought.job = newest.job
+LEFT JOIN kept ON kept.job = newest.job
+ORDER BY wanted.body ->> '$.order', newest.job;
+
+-- One row an attempt: each is a request that may have been paid for.
+CREATE VIEW attempts AS
+WITH newest AS (
+  SELECT
+    job,
+    attempt,
+    max(seq) AS step,
+    min(at) FILTER (WHERE kind = 'SubmitStarted') AS started,
+    max(seq) FILTER (WHERE kind = 'Submitted') AS submitted,
+    max(seq) FILTER (WHERE kind = 'Rendered') AS rendered
+  FROM step
+  WHERE attempt IS NOT NULL
+  GROUP BY job, attempt
+)
+SELECT
+  newest.job,
+  newest.attempt,
+  step.state,
+  purchase.wanted ->> '$.model' AS model,
+  submitted.body ->> '$.task_id' AS task_id,
+  submitted.body ->> '$.request_id' AS request_id,
+  strftime('%Y-%m-%dT%H:%M:%SZ', newest.started, 'unixepoch') AS started,
+  strftime('%Y-%m-%dT%H:%M:%SZ', step.at, 'unixepoch') AS changed,
+  purchase.cost / 1e6 AS cost,
+  purchase.wanted ->> '$.currency' AS currency,
+  step.body ->> '$.code' AS code,
+  coalesce(step.body ->> '$.message', step.body ->> '$.reason') AS message
+FROM newest
+JOIN step ON step.seq = newest.step
+LEFT JOIN fact AS submitted ON submitted.seq = newest.submitted
+LEFT JOIN purchase ON purchase.seq = newest.rendered
+ORDER BY newest.job, newest.attempt;
+
+-- What all runs of this batch bought so far. "unpriced" counts the attempts whose price is unknown.
+CREATE VIEW spend AS
+SELECT
+  wanted ->> '$.model' AS model,
+  wanted ->> '$.currency' AS currency,
+  count(*) AS attempts,
+  sum(results) AS results,
+  sum(cost) / 1e6 AS cost,
+  count(*) FILTER (WHERE cost IS NULL) AS unpriced
+FROM purchase
+GROUP BY model, currency
+ORDER BY model, currency;
+
+-- What went wrong and is not mended yet, with the service's words.
+CREATE VIEW problems AS
+SELECT
+  step.job,
+  step.attempt,
+  step.state,
+  strftime('%Y-%m-%dT%H:%M:%SZ', step.at, 'unixepoch') AS since,
+  step.body ->> '$.code' AS code,
+  CASE step.kind WHEN 'SealedInPart' THEN 'the service made only some of the results'
+    ELSE coalesce(step.body ->> '$.message', step.body ->> '$.reason') END AS message
+FROM (SELECT max(seq) AS seq FROM step GROUP BY job) AS newest
+JOIN step ON step.seq = newest.seq
+WHERE step.problem
+UNION ALL
+SELECT
+  NULL,
+  NULL,
+  'stopped: ' || coalesce(body ->> '$.model', 'account ' || account),
+  strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'),
+  body ->> '$.code',
+  body ->> '$.message'
+FROM fact
+WHERE kind = 'LaneStopped'
+  AND seq > (SELECT coalesce(max(seq), 0) FROM fact WHERE kind = 'RunStarted')
+ORDER BY since, job;
+
+-- Everything, in the order in which it was learned.
+CREATE VIEW story AS
+SELECT
+  seq,
+  strftime('%Y-%m-%dT%H:%M:%fZ', at, 'unixepoch') AS at,
+  account,
+  job,
+  attempt,
+  kind AS what,
+  body AS details
+FROM fact
+ORDER BY seq;
