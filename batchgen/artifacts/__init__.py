@@ -1,0 +1,57 @@
+"""Keeps what was paid for: results under names that cannot leave the batch's folder.
+
+    names     is an id a safe file name, what are a job's files called, which names collide
+    tree      one batch's folder: publishing without overwriting, sidecars, what is missing
+    part      an unfinished download: resumed, hashed as it comes, durable before it is published
+    media     what a picture or video is and whether it is whole (mp4, pictures, measured)
+    sidecar   the JSON document beside a result
+    disk      the edge to the file system
+
+A result's way, each step durable before the next::
+
+    with Tree(Path("output"), "detective") as tree:
+        part = tree.part("fox.mp4.0385dc79")
+        async with part:                                 # hashes what an earlier run left
+            await part.write(chunk)                      # ... as often as bytes come
+            await part.finish()
+        measured = await part.measure()                  # NotMedia: an error page, a cut file
+        published = await tree.publish(part, "fox.mp4")  # Occupied: somebody else's file
+        entry = {**published.as_json(), **measured.as_json()}
+        await tree.write_sidecar("fox", sidecar(job="fox", files=[entry], ...))
+
+Plain values in, plain values out; no network, no journal, no clock.
+"""
+
+from __future__ import annotations
+
+from batchgen.artifacts.measured import Measured, NotMedia
+from batchgen.artifacts.media import measure
+from batchgen.artifacts.names import (
+    folded,
+    names_of,
+    problem_with,
+    result_name,
+    sidecar_name,
+    slug,
+)
+from batchgen.artifacts.part import Part
+from batchgen.artifacts.sidecar import sidecar, without_secrets
+from batchgen.artifacts.tree import Occupied, Published, Tree
+
+__all__ = [
+    "Measured",
+    "NotMedia",
+    "Occupied",
+    "Part",
+    "Published",
+    "Tree",
+    "folded",
+    "measure",
+    "names_of",
+    "problem_with",
+    "result_name",
+    "sidecar",
+    "sidecar_name",
+    "slug",
+    "without_secrets",
+]

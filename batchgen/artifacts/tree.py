@@ -1,0 +1,328 @@
+"""One batch's folder: results get their names when they are whole, and no name twice.
+
+Rules of this file:
+
+- The order on disk is law: the part's bytes, then the result's name, then the sidecar, each durable
+  before the next begins. So a final name means a whole file, and a sidecar means its results.
+- A name is taken without overwriting (a hard link fails where a name exists). What stands there
+  already is ours only if it proves so: a result by the same bytes, a sidecar by its own words.
+- Every file is reached from folders opened once, without following a link; nobody who swaps a
+  folder for a link during a run leads a byte elsewhere.
+- The disk is waited for in a few threads of our own, so that a hanging disk does not hold up the
+  rest of the program.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from batchgen.artifacts.disk import (
+    in_thread,
+    is_taken,
+    make_folders,
+    open_file,
+    open_root,
+    open_subfolder,
+    pieces,
+    reading,
+    size_of,
+    translated,
+    unlink_if_there,
+)
+from batchgen.artifacts.measured import Measured
+from batchgen.artifacts.media import measure
+from batchgen.artifacts.names import sidecar_name
+from batchgen.artifacts.part import Part
+from batchgen.artifacts.sidecar import canonical, parsed, same_job
+from batchgen.errors import MachineError
+
+_T = TypeVar("_T")
+
+_THREADS = 4
+_MAX_SIDECAR = 16 << 20
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+class Occupied(MachineError):
+    """A name that a result or sidecar needs belongs to something else; nothing was overwritten."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(
+            f"{path} is in the way: {what}.",
+            hint="Move it elsewhere and run again; what was downloaded is kept until then.",
+        )
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A result under its final name. ``sha256`` is hexadecimal."""
+
+    path: Path
+    bytes: int
+    sha256: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return how a sidecar names the file: its path is relative to the sidecar."""
+        return {"path": self.path.name, "bytes": self.bytes, "sha256": self.sha256}
+
+
+class Tree:
+    """The folder of one batch; a context manager. Methods raise `MachineError` if the disk refuses.
+
+    Names given to it are names of files in the folder; a path is a ValueError.
+    """
+
+    def __init__(self, root: Path, name: str) -> None:
+        """Open the batch ``name`` below the output folder ``root``, creating what is not there.
+
+        A small file proves that the folder can be written to. A symbolic link on the way to
+        ``root`` is followed, for the user put it there; one below it is refused.
+        """
+        self.folder = root.absolute() / _file_name(name)
+        self._private_folder = self.folder / ".batchgen"
+        with ExitStack() as opened:
+            make_folders(self.folder.parent)
+            top = open_root(self.folder.parent)
+            opened.callback(os.close, top)
+            self._folder = open_subfolder(top, name, self.folder)
+            opened.callback(os.close, self._folder)
+            self._private = open_subfolder(self._folder, ".batchgen", self._private_folder)
+            opened.callback(os.close, self._private)
+            self._parts_folder = self._private_folder / "parts"
+            self._parts = open_subfolder(self._private, "parts", self._parts_folder)
+            opened.callback(os.close, self._parts)
+            with translated("write to", self.folder):
+                self._has_links = self._probe()
+            self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="batchgen-disk")
+            # Called first: no thread may meet a closed folder.
+            opened.callback(self._executor.shutdown)
+            self._opened = opened.pop_all()
+
+    def __repr__(self) -> str:
+        return f"<Tree {self.folder}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Wait for disk operations under way and close the folders."""
+        self._opened.close()
+
+    def part(self, name: str) -> Part:
+        """Return the unfinished file ``name``, which may be there from an earlier run."""
+        path = self._parts_folder / f"{_file_name(name)}.part"
+        return Part(path, self._parts, self._executor)
+
+    async def publish(self, part: Part, name: str) -> Published:
+        """Give a finished part its final name, durably.
+
+        A file of the same bytes under that name is adopted: the program died after publishing it.
+        Raises `Occupied` for anything else that stands there, and leaves it alone.
+        """
+        if part.sha256 is None:
+            raise RuntimeError(f"{part!r} is not finished")
+        path = self.folder / _file_name(name)
+        with translated("publish", path):
+            return await self._run(self._publish, part.path.name, path, part.sha256)
+
+    async def checksum(self, name: str) -> Published | None:
+        """Hash what stands under a final name; None if there is no such regular file."""
+        path = self.folder / _file_name(name)
+        with translated("read", path):
+            return await self._run(self._checksum, path)
+
+    async def measure(self, name: str) -> Measured:
+        """Measure what stands under a final name. Raises `NotMedia`."""
+        with translated("read", self.folder / _file_name(name)):
+            return await self._run(self._measure, name)
+
+    async def write_sidecar(self, job_id: str, document: Mapping[str, Any]) -> None:
+        """Put a job's sidecar under its name, durably; call it when the results are published.
+
+        Replaces only a sidecar of the same manifest and job; raises `Occupied` for anything else.
+        """
+        path = self.folder / _file_name(sidecar_name(job_id))
+        with translated("write", path):
+            await self._run(self._write_sidecar, path, document)
+
+    async def read_sidecar(self, job_id: str) -> dict[str, Any] | None:
+        """Return a job's sidecar; None if there is none that batchgen wrote."""
+        path = self.folder / _file_name(sidecar_name(job_id))
+        with translated("read", path):
+            return parsed(await self._run(self._standing, path.name))
+
+    async def set_aside(self, name: str) -> Path | None:
+        """Move a file that is to be made anew to ``.batchgen/replaced``; None if there is none."""
+        path = self.folder / _file_name(name)
+        with translated("move", path):
+            return await self._run(self._set_aside, path)
+
+    async def free_bytes(self) -> int:
+        """Return the bytes that an ordinary user may still write to this file system."""
+        with translated("look at", self.folder):
+            found = await self._run(os.fstatvfs, self._folder)
+        return found.f_bavail * found.f_frsize
+
+    def missing(self, files: Iterable[tuple[str, int]]) -> list[str]:
+        """Return the names that are not there as regular files of the size given (in bytes).
+
+        Asks for each name rather than listing the folder: it is faster even for 100,000 files
+        (a listing has no sizes), and a file system that changes the Unicode form of names finds
+        them all the same.
+        """
+        with translated("look at", self.folder):
+            return [name for name, size in files if size_of(name, self._folder) != size]
+
+    def _probe(self) -> bool:
+        """Write and rename a small file; return whether hard links work here."""
+        name = f".probe-{os.getpid()}"
+        os.close(open_file(name, os.O_WRONLY | os.O_CREAT, self._parts))
+        try:
+            return self._place(name, name, by_link=True)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            self._place(name, name, by_link=False)
+            return False
+        finally:
+            unlink_if_there(name, self._folder)
+            unlink_if_there(name, self._parts)
+
+    def _place(self, source: str, name: str, *, by_link: bool) -> bool:
+        """Move a file from the parts to its final name; return False if the name is taken."""
+        try:
+            if by_link:
+                os.link(
+                    source,
+                    name,
+                    src_dir_fd=self._parts,
+                    dst_dir_fd=self._folder,
+                    follow_symlinks=False,
+                )
+            else:
+                self._claim(name)
+                os.rename(source, name, src_dir_fd=self._parts, dst_dir_fd=self._folder)
+        except FileExistsError:
+            return False
+        return True
+
+    def _claim(self, name: str) -> None:
+        """Take a name with an empty file, which a rename then replaces at once.
+
+        Copying would leave half a file under a final name when the program dies; this leaves an
+        empty one at worst, which is known for our own claim here where no links are.
+        """
+        try:
+            os.close(open_file(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._folder))
+        except FileExistsError:
+            if size_of(name, self._folder) != 0:
+                raise
+
+    def _publish(self, source: str, path: Path, sha256: str) -> Published:
+        if self._place(source, path.name, by_link=self._has_links):
+            published = Published(path, size_of(path.name, self._folder) or 0, sha256)
+        else:
+            published = self._adopted(path, sha256)
+        os.fsync(self._folder)
+        # Two folders are not durable in the order of their changes: the part goes when the name
+        # is safe, not before.
+        unlink_if_there(source, self._parts)
+        return published
+
+    def _adopted(self, path: Path, sha256: str) -> Published:
+        """Return what stands under a name if it is the same result; else it is `Occupied`."""
+        standing = self._checksum(path)
+        if standing is None:
+            raise Occupied(path, "it is no regular file")
+        if standing.sha256 != sha256:
+            raise Occupied(path, "it holds other bytes than the result")
+        with reading(path.name, self._folder) as fd:
+            os.fsync(fd)
+        return standing
+
+    def _checksum(self, path: Path) -> Published | None:
+        if size_of(path.name, self._folder) is None:
+            return None
+        digest, size = hashlib.sha256(), 0
+        with reading(path.name, self._folder) as fd:
+            for piece in pieces(fd):
+                digest.update(piece)
+                size += len(piece)
+        return Published(path, size, digest.hexdigest())
+
+    def _measure(self, name: str) -> Measured:
+        with reading(name, self._folder) as fd:
+            return measure(fd)
+
+    def _write_sidecar(self, path: Path, document: Mapping[str, Any]) -> None:
+        content, standing = canonical(document), self._standing(path.name)
+        if standing is not None and not same_job(parsed(standing), document):
+            raise Occupied(path, "it is no sidecar of this job")
+        if standing != content:
+            self._replace(path, content, taken=standing is not None)
+        os.fsync(self._folder)
+
+    def _standing(self, name: str) -> bytes | None:
+        """Return what stands under a sidecar's name, as far as a sidecar can be long."""
+        if size_of(name, self._folder) is None:
+            return None
+        with reading(name, self._folder) as fd:
+            return os.pread(fd, _MAX_SIDECAR, 0)
+
+    def _replace(self, path: Path, content: bytes, *, taken: bool) -> None:
+        # Always the same name: what a crash leaves is removed when the sidecar is written again.
+        temporary = f"{path.name}.tmp"
+        unlink_if_there(temporary, self._parts)
+        fd = open_file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._parts)
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(fd)
+        if taken:
+            os.rename(temporary, path.name, src_dir_fd=self._parts, dst_dir_fd=self._folder)
+        elif not self._place(temporary, path.name, by_link=self._has_links):
+            raise Occupied(path, "it is no sidecar of this job")
+        unlink_if_there(temporary, self._parts)
+
+    def _set_aside(self, path: Path) -> Path | None:
+        if size_of(path.name, self._folder) is None:
+            return None
+        folder = self._private_folder / "replaced"
+        replaced = open_subfolder(self._private, folder.name, folder)
+        try:
+            names = (f"{path.stem}~{number}{path.suffix}" for number in count(1))
+            free = next(name for name in names if not is_taken(name, replaced))
+            os.rename(path.name, free, src_dir_fd=self._folder, dst_dir_fd=replaced)
+            os.fsync(replaced)
+        finally:
+            os.close(replaced)
+        os.fsync(self._folder)
+        return folder / free
+
+    async def _run(self, function: Callable[..., _T], *arguments: object) -> _T:
+        return await in_thread(self._executor, function, *arguments)
+
+
+def _file_name(name: str) -> str:
+    if not name or name.startswith(".") or "/" in name or "\0" in name:
+        raise ValueError(f"{name!r} is no name of a file in a batch's folder")
+    return name
