@@ -1,0 +1,13 @@
+"""Talks: the service's language and its HTTP, results included; no files, no journal.
+
+``endpoint``   where the service is and who we are
+``answers``    the values that an answer is read into; ``refusals`` what a refusal's code means
+``wire``       reads answers without any network
+``client``     asks, once; ``transport`` puts network failures into words
+``downloads``  fetches results; ``addresses`` says from where; ``pages`` reads error pages
+
+Nothing is imported here, because aiohttp takes a third of a second to load and a command that only
+needs to know where the service is should not wait for it.
+"""
+
+from __future__ import annotations

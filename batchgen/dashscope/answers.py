@@ -1,0 +1,125 @@
+"""What the service says, as values: of a POST that may cost, and of a task.
+
+``Accepted``, ``Refused`` and ``Ambiguous`` are the three ends of a POST that was sent; ``Task`` and
+``NoAnswer`` the two of a poll. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from batchgen.dashscope.refusals import RefusalKind
+
+
+class TaskStatus(StrEnum):
+    """The states of a task (Asynchronous task management; SUSPENDED is known to the SDK only)."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    UNKNOWN = "UNKNOWN"
+    SUSPENDED = "SUSPENDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The service has made a task. ``date`` is the service's clock (Unix seconds)."""
+
+    task_id: str
+    request_id: str | None
+    date: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The service has surely made no task. ``retry_after`` is in seconds, not capped."""
+
+    kind: RefusalKind
+    status: int
+    code: str
+    message: str
+    request_id: str | None
+    retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """A task may exist or not. ``evidence`` is the start of the answer, for a person to read."""
+
+    reason: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ResultUrl:
+    """A signed address of one result; whoever holds ``url`` may fetch it, so it hides itself."""
+
+    url: str
+
+    @property
+    def expires(self) -> float | None:
+        """When the signature ends (Unix seconds), from the URL's ``Expires``."""
+        found = re.search(r"[?&]Expires=(\d{1,11})(?=[&#]|$)", self.url)
+        return float(found[1]) if found else None
+
+    @property
+    def path(self) -> str:
+        """The address without its query and user: what may be recorded and shown."""
+        plain = re.split(r"[?#]", self.url, maxsplit=1)[0]
+        return re.sub(r"//[^/]*@", "//", plain, count=1)
+
+    def __repr__(self) -> str:
+        return f"ResultUrl({self.path!r}, expires={self.expires})"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultError:
+    """One of several results that the service could not make; it is not billed."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the service says of a task. Times are Unix seconds; ``date`` is the service's clock.
+
+    ``task_id`` is None only where the service left it out. ``usage`` is untouched.
+    """
+
+    status: TaskStatus
+    task_id: str | None
+    request_id: str | None
+    submit_time: float | None
+    scheduled_time: float | None
+    end_time: float | None
+    code: str | None
+    message: str | None
+    results: tuple[ResultUrl | ResultError, ...]
+    texts: tuple[str, ...]
+    orig_prompt: str | None
+    actual_prompt: str | None
+    usage: Mapping[str, Any] | None
+    date: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """A poll that told nothing about the task; nothing may be concluded but to ask again.
+
+    ``kind`` is set where the service refused the question itself. ``retry_after`` is in seconds.
+    """
+
+    reason: str
+    retry_after: float | None = None
+    kind: RefusalKind | None = None
+
+    @property
+    def throttled(self) -> bool:
+        return self.kind is RefusalKind.LATER
