@@ -1,0 +1,57 @@
+"""The service's regions: what they are called, where they are, and the currency they bill in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from batchgen.catalog.data import Data, read
+
+
+class Region(Data):
+    """One region of the service. Keys, models and tasks of one region are unknown to the others."""
+
+    name: str
+    title: str
+    aliases: tuple[str, ...]
+    base_url: str
+    """Of the shared host, up to and including ``/api/v1``."""
+    currency: str
+    """Of the region's price list, by its ISO 4217 code."""
+
+
+class Regions(Data):
+    """All regions, and the one that is meant where none is named."""
+
+    source: str
+    default: str
+    regions: tuple[Region, ...]
+
+
+@cache
+def _read() -> Regions:
+    return Regions.model_validate(read(files(__package__) / "regions.yaml"))
+
+
+@cache
+def _spellings() -> Mapping[str, Region]:
+    return {name: region for region in _read().regions for name in (region.name, *region.aliases)}
+
+
+def every() -> tuple[Region, ...]:
+    return _read().regions
+
+
+def default() -> Region:
+    return _spellings()[_read().default]
+
+
+def find(name: str) -> Region | None:
+    """The region of this name, in either spelling (``singapore``, ``ap-southeast-1``)."""
+    return _spellings().get(name)
+
+
+def named(name: str | None) -> Region:
+    """The region of this name, or the default one for None; KeyError for any other name."""
+    return default() if name is None else _spellings()[name]
