@@ -1,0 +1,22 @@
+"""Reads a manifest: YAML, JSONL, CSV and text to checked jobs, or every mistake at its place.
+
+    load            a path to a `Manifest`; ManifestError with all problems, nothing by halves
+    output_folder   where its results go, wherever the command was started
+
+The way of a manifest through the modules:
+
+    files       regular files only, and a near name where there is none
+    yaml_tree   bytes -> nodes with places, within limits (yaml_errors: libyaml in plain words)
+    schema      the manifest's own keys
+    tables      `jobs_from:`, line by line
+    entries     one job as written
+    jobs        defaults, checks, ids -> `Job` (media: local files; claims: what is there twice)
+    model       `Manifest` and `Job`
+"""
+
+from __future__ import annotations
+
+from batchgen.manifest.load import load
+from batchgen.manifest.model import Job, Manifest, output_folder
+
+__all__ = ["Job", "Manifest", "load", "output_folder"]

@@ -1,0 +1,190 @@
+"""From a manifest's path to a manifest: reads, checks, and raises every problem at once."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen import catalog as catalogs
+from batchgen.artifacts.names import folded, problem_with
+from batchgen.catalog import Catalog, Money, Region
+from batchgen.errors import Mistake
+from batchgen.manifest import tables, yaml_tree
+from batchgen.manifest.entries import Entry, entry_of, entry_of_mapping, nowhere
+from batchgen.manifest.files import NotAFile, open_regular
+from batchgen.manifest.jobs import JobReader
+from batchgen.manifest.media import MediaFolder
+from batchgen.manifest.model import SANDBOX, Job, Manifest, folder_of
+from batchgen.manifest.nodes import MappingNode, Node
+from batchgen.manifest.problems import Place, Problems, quoted
+from batchgen.manifest.schema import Header, header_of, place_at
+
+MAX_BYTES = 100_000_000
+"""Of the YAML file; tables may be of any size."""
+
+
+def load(
+    path: Path,
+    *,
+    catalog: Catalog | None = None,
+    region: str | None = None,
+    default_region: str | None = None,
+    check_region: bool = True,
+) -> Manifest:
+    """Read and check a manifest.
+
+    ``region`` wins over the manifest's own, ``default_region`` holds where it names none, and
+    after that the catalog's default. Without ``check_region`` that last step is left out: where
+    nobody names a region, models of all regions pass.
+
+    Raises Mistake for a file that cannot be read or a region that does not exist, and
+    ManifestError with all problems, in the order of their places, for a wrong manifest.
+    """
+    catalog = catalog or catalogs.load()
+    for given in filter(None, (region, default_region)):
+        if catalog.region(given) is None:
+            raise Mistake(f"there is no region {given}", hint=_regions(catalog))
+    problems = Problems()
+    with _no_collection():
+        root = yaml_tree.parse(_read(path), str(path), problems)
+        if root is None and not problems:
+            problems.add(Place(str(path), 1, 1), "the manifest is empty", "it needs `jobs:`")
+        if root is None:
+            raise problems.error(str(path))
+        reading = _Reading(path, root, header_of(root, str(path), problems), catalog, problems)
+        fallback = default_region or (catalog.default_region.name if check_region else None)
+        manifest = reading.manifest(region, fallback)
+    if problems:
+        raise problems.error(str(path))
+    return manifest
+
+
+def _regions(catalog: Catalog) -> str:
+    names = [f"{region.name} ({', '.join(region.aliases)})" for region in catalog.regions]
+    return f"the regions are {', '.join(names)}"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with open_regular(path) as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except NotAFile as reason:
+        raise Mistake(f"{path}: {reason.message}", hint=reason.hint) from None
+    except OSError as error:
+        raise Mistake(f"{path}: it cannot be read: {error.strerror}") from None
+    if len(data) > MAX_BYTES:
+        message = f"{path}: a manifest of more than {MAX_BYTES // 1_000_000} MB"
+        raise Mistake(message, hint=yaml_tree.TABLE_HINT)
+    return data
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold the cyclic garbage collector: a million new nodes, none in a cycle, all looked at."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One manifest between its document and its checked jobs."""
+
+    path: Path
+    root: Node
+    header: Header
+    catalog: Catalog
+    problems: Problems
+
+    def manifest(self, region: str | None, fallback: str | None) -> Manifest:
+        header = self.header
+        where = self._region(region, fallback)
+        return Manifest(
+            path=self.path,
+            folder=folder_of(self.path),
+            name=self._name(),
+            region=header.region,
+            output=header.output,
+            max_in_flight=header.limits.max_in_flight if header.limits else None,
+            settle=header.limits.settle if header.limits else None,
+            budget=self._budget(where),
+            jobs=self._jobs(where),
+        )
+
+    @property
+    def _file(self) -> str:
+        return str(self.path)
+
+    def _complain(self, key: str, message: str, hint: str | None = None) -> None:
+        found = self.root.place_of(key) if isinstance(self.root, MappingNode) else None
+        self.problems.add(Place(self._file, *(found or (1, 1))), message, hint)
+
+    def _name(self) -> str:
+        name = self.path.stem if self.header.name is None else self.header.name
+        if problem := problem_with(name):
+            why = problem.replace("an id", "it", 1)  # what holds for ids holds for this name
+            self._complain("name", f"{quoted(name)} cannot name the output folder: {why}")
+        elif folded(name) == SANDBOX:
+            self._complain("name", f"`{name}` is the folder of rehearsals", "choose another `name`")
+        return name
+
+    def _region(self, flag: str | None, fallback: str | None) -> Region | None:
+        own = self.header.region
+        if own is not None and self.catalog.region(own) is None:
+            self._complain("region", f"there is no region {quoted(own)}", _regions(self.catalog))
+            own = None
+        name = flag or own or fallback
+        return self.catalog.region(name) if name else None
+
+    def _budget(self, region: Region | None) -> Money | None:
+        if self.header.budget is None:
+            return None
+        budget = self.header.budget.money
+        currency = (region or self.catalog.default_region).currency
+        if budget.currency != currency:
+            message = f"the budget is in {budget.currency}, but the price list is in {currency}"
+            self._complain("budget", message, f"give the amount in {currency}")
+        return budget
+
+    def _jobs(self, region: Region | None) -> tuple[Job, ...]:
+        media = MediaFolder(folder_of(self.path))
+        name = region.name if region else None
+        reader = JobReader(self.catalog, name, media, self._defaults(), self.problems)
+        for entry in self._entries():
+            reader.add(entry)
+        jobs = reader.finish()
+        if not jobs and not self.problems:
+            self._complain("jobs", "there are no jobs", "write them under `jobs:` or `jobs_from:`")
+        return jobs
+
+    @property
+    def _text_keys(self) -> frozenset[str]:
+        return self.catalog.text_keys | {"id", "model"}
+
+    def _defaults(self) -> Entry:
+        if self.header.defaults is None:
+            return Entry(self._file, 0, 0, {}, nowhere)
+        return entry_of_mapping(self.header.defaults, self._file, self._text_keys)
+
+    def _entries(self) -> Iterator[Entry]:
+        text_keys = self._text_keys
+        for node in self.header.jobs.items if self.header.jobs else ():
+            if entry := entry_of(node, self._file, text_keys, self.problems):
+                yield entry
+        for index, name in enumerate(self.header.jobs_from or ()):
+            yield from self._table(index, name)
+
+    def _table(self, index: int, name: str) -> Iterator[Entry]:
+        path = self.path.parent / name
+        try:
+            yield from tables.entries(path, self._text_keys, self.problems)
+        except NotAFile as reason:
+            place = Place(self._file, *place_at(self.root, ("jobs_from", index)))
+            self.problems.add(place, f"{quoted(name)}: {reason.message}", reason.hint)

@@ -1,0 +1,77 @@
+"""What a manifest comes to: jobs that can be paid for as they stand."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen.catalog import Model, Money, Request
+
+SANDBOX = "sandbox"
+"""The folder of rehearsals in an output folder; no manifest may be called so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One entry of a manifest, resolved and checked."""
+
+    id: str
+    request: Request
+    model: Model
+    price: Money | None
+    """The most it can cost, by the region's price list."""
+    file: str
+    line: int
+    identity: str
+    """Of the request, see `Request.identity`."""
+    order: int
+    """Its place in the batch, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest without a mistake."""
+
+    path: Path
+    """As it was given."""
+    folder: Path
+    """That relative paths in the manifest start from, absolute."""
+    name: str
+    region: str | None
+    """As written; None where the manifest names none."""
+    output: str | None
+    """As written; None where the manifest names none."""
+    max_in_flight: int | None
+    """Tasks at the service over the whole batch; None leaves it to the catalog, by model."""
+    settle: float | None
+    """Seconds over which a request in doubt is looked for; None leaves it to the policy."""
+    budget: Money | None
+    jobs: tuple[Job, ...]
+
+
+def folder_of(path: Path) -> Path:
+    """Return the folder of a manifest, absolute, by the path it was named with.
+
+    Links are not followed: who calls it through a link in ``jobs/`` sees it there.
+    """
+    return Path(os.path.abspath(path)).parent  # noqa: PTH100  (Path.absolute keeps "..")
+
+
+def output_folder(manifest: Manifest, override: Path | None, *, sandbox: bool) -> Path:
+    """Return the folder of the manifest's batch, absolute; it need not exist.
+
+    ``override`` (from the current folder) wins over the manifest's ``output:`` (from its folder),
+    and that over ``output/`` beside the manifest, or beside the folder called ``jobs`` it lies in.
+    So nothing but ``override`` depends on the current folder.
+    """
+    if override is not None:
+        parent = override
+    elif manifest.output is not None:
+        parent = manifest.folder / manifest.output
+    else:
+        in_jobs = manifest.folder.name == "jobs"
+        parent = (manifest.folder.parent if in_jobs else manifest.folder) / "output"
+    if sandbox:
+        parent /= SANDBOX
+    return Path(os.path.abspath(parent)) / manifest.name  # noqa: PTH100  (as above)
