@@ -1,0 +1,111 @@
+"""Real MP4 and PNG files for the tasks' results, made when they are first fetched.
+
+Rules.
+1. A result is rendered on its first download, not when its task ends: a hundred tasks that end
+   together cost nothing.
+2. A file is whole before its first byte is sent, so that its length is known; it is the same
+   however often it is made.
+3. Rendering has two threads of its own; it never competes with the disk work of the loop's default
+   executor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from batchgen.sandbox.orders import Order
+
+MOST_BYTES = 1 << 30
+"""Of rendered files kept; the least recently used go first, and are made again when they are
+wanted.
+"""
+
+
+class RenderingUnavailable(Exception):
+    """The packages that encode video and draw pictures are not installed."""
+
+
+class Studio(Protocol):
+    """What `studio.py` offers; the module itself is imported on demand, as its packages are an
+    extra.
+    """
+
+    def font_name(self) -> str: ...
+
+    def measure(self, path: Path) -> tuple[int, int]: ...
+
+    def make(self, order: Order, task_id: str, place: int, inputs: Path, target: Path) -> None: ...
+
+
+class Renderer:
+    """Files of results in `folder`, from pictures in `inputs`. Raises RenderingUnavailable."""
+
+    def __init__(self, folder: Path, inputs: Path) -> None:
+        self._studio = _studio()
+        self.font = self._studio.font_name()
+        self._folder = folder
+        self._inputs = inputs
+        for each in (folder, inputs):
+            each.mkdir(parents=True, exist_ok=True)
+        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="render")
+        self._making: dict[str, asyncio.Future[Path]] = {}
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def measure(self, path: Path) -> tuple[int, int]:
+        """Width and height of a picture, completely decoded. Raises Flaw when it is none."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._studio.measure, path)
+
+    async def file(self, order: Order, task_id: str, place: int) -> Path:
+        """The file of one result: the video (`place` 0), or the image with that number."""
+        key = hashlib.sha256(f"{order!r}|{task_id}|{place}".encode()).hexdigest()[:40]
+        future = self._making.get(key)
+        if future is None:
+            loop = asyncio.get_running_loop()
+            future = loop.run_in_executor(self._pool, self._made, key, order, task_id, place)
+            self._making[key] = future
+            future.add_done_callback(lambda _: self._making.pop(key))
+        # One client that goes away does not stop the others' rendering.
+        return await asyncio.shield(future)
+
+    def _made(self, key: str, order: Order, task_id: str, place: int) -> Path:
+        path = self._folder / key
+        if path.exists():
+            os.utime(path)
+            return path
+        part = path.with_suffix(".part")
+        self._studio.make(order, task_id, place, self._inputs, part)
+        part.replace(path)
+        _evict(self._folder, MOST_BYTES)
+        return path
+
+
+def _evict(folder: Path, most_bytes: int) -> None:
+    """Drop the least recently used files beyond the limit; never the newest."""
+    files = sorted(
+        ((path.stat().st_mtime, path.stat().st_size, path) for path in folder.iterdir()),
+        reverse=True,
+    )
+    total = 0
+    for place, (_, size, path) in enumerate(files):
+        total += size
+        if place and total > most_bytes:
+            path.unlink()
+
+
+def _studio() -> Studio:
+    try:
+        return cast("Studio", import_module(".studio", __package__))
+    except ImportError as error:
+        raise RenderingUnavailable(
+            f"the sandbox renders real files and lacks {error.name}: "
+            "pip install 'batchgen[sandbox]'"
+        ) from error

@@ -1,0 +1,408 @@
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from batchgen.sandbox.models import MODELS
+
+pytestmark = pytest.mark.looptime
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ASYNC = {"X-DashScope-Async": "enable"}
+VIDEO = "/services/aigc/video-generation/video-synthesis"
+IMAGES = "/services/aigc/image-generation/generation"
+TEXT_TO_IMAGE = "/services/aigc/text2image/image-synthesis"
+IMAGE_TO_IMAGE = "/services/aigc/image2image/image-synthesis"
+KEYFRAMES = "/services/aigc/image2video/video-synthesis"
+ELSEWHERE = "https://example.com/a.png"
+
+
+async def test_a_submit_answers_exactly_as_documented(client):
+    """The body has two keys, and the header carries the body's request id."""
+    answer = await client.submit("wan2.6-t2v", given={"prompt": "fox"})
+    assert answer.keys() == {"output", "request_id"}
+    assert answer["output"].keys() == {"task_status", "task_id"}
+    assert answer["output"]["task_status"] == "PENDING"
+    assert UUID.fullmatch(answer["output"]["task_id"])
+    assert client.answer.headers["x-request-id"] == answer["request_id"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({"Authorization": ""}, "No API-key provided."),
+        ({"Authorization": "Bearer sk-other"}, "Invalid API-key provided."),
+    ],
+)
+async def test_a_wrong_key_is_refused_before_anything_else(client, headers, message):
+    """Even a path that does not exist answers 401 without a key."""
+    client.headers = headers
+    answer = await client.get("/nothing")
+    assert client.answer.status == 401
+    assert (answer["code"], answer["message"]) == ("InvalidApiKey", message)
+    assert answer.keys() == {"code", "message", "request_id"}
+
+
+async def test_a_submit_without_the_async_header_is_refused(client):
+    """Video models have no synchronous call."""
+    answer = await client.post(VIDEO, {"model": "wan2.6-t2v", "input": {"prompt": "fox"}})
+    assert client.answer.status == 403
+    assert answer["code"] == "AccessDenied"
+    assert answer["message"] == "current user api does not support synchronous calls."
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        (VIDEO, {"model": "wan9"}, "Model not exist."),
+        (KEYFRAMES, {"model": "wan2.6-t2v"}, "url error, please check url!"),
+        (
+            "/services/aigc/a/b",
+            {"model": "wan2.6-t2v", "input": {"prompt": "fox"}},
+            "url error, please check url!",
+        ),
+        (VIDEO, {"model": "wan2.6-t2v"}, "Field required: input.prompt"),
+        (VIDEO, {"model": "wan2.6-i2v", "input": {"prompt": "x"}}, "Field required: input.img_url"),
+        (VIDEO, [], "Required body invalid, please check the request body format."),
+    ],
+)
+async def test_cheap_mistakes_are_refused_at_submit(client, path, body, message):
+    """They answer 400 InvalidParameter, and make no task."""
+    answer = await client.post(path, body, **ASYNC)
+    assert client.answer.status == 400
+    assert (answer["code"], answer["message"]) == ("InvalidParameter", message)
+    assert client.sandbox.bill().tasks_created == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "parameters", "part"),
+    [
+        ("wan2.6-t2v", {"prompt": "x"}, {"size": "832*480"}, "size"),
+        ("wan2.6-t2v", {"prompt": "x"}, {"duration": 16}, "duration"),
+        ("wan2.6-t2v", {"prompt": "x"}, {"seed": -1}, "seed"),
+        ("wan2.7-t2v", {"prompt": "x"}, {"ratio": "21:9"}, "ratio"),
+        ("wan2.7-i2v", {"img_url": ELSEWHERE}, {}, "Field required: input.media"),
+        (
+            "wan2.7-i2v",
+            {"media": [{"type": "first_clip"}, {"type": "first_frame"}]},
+            {},
+            "mutually exclusive",
+        ),
+        ("wan2.7-i2v", {"media": [{"type": "last_frame"}]}, {}, "media needs"),
+        ("wan2.7-i2v", {"media": [{"type": "first_frame"}] * 2}, {}, "too many media"),
+        ("wan2.6-i2v", {"img_url": "data:image/png;base64,AAAA"}, {}, "damaged"),
+        ("wan2.6-i2v", {"img_url": "iVBORw0K"}, {}, "Unable to download"),
+    ],
+)
+async def test_closer_looks_fail_the_task_seconds_later(client, model, given, parameters, part):
+    """The submit is accepted; the failure comes in 1 to 3 seconds, as HTTP 200, and free."""
+    answer = await client.submit(model, given=given, **parameters)
+    task_id = answer["output"]["task_id"]
+    await asyncio.sleep(0.9)
+    assert await client.status(task_id) == "PENDING"
+    await asyncio.sleep(2.2)
+    output = await client.output(task_id)
+    assert (client.answer.status, output["task_status"]) == (200, "FAILED")
+    assert part in output["message"]
+    assert output["code"].startswith("InvalidParameter")
+    assert client.sandbox.bill().amount == 0
+
+
+async def test_unknown_parameters_are_ignored_and_a_long_prompt_is_cut(client):
+    """The service does both without a word."""
+    given = {"prompt": "x" * 2000, "extend_prompt": True, "function": "video-synthesis"}
+    answer = await client.submit("wan2.6-t2v", given=given, is_async=True)
+    await asyncio.sleep(1000)
+    output = await client.output(answer["output"]["task_id"])
+    assert output["orig_prompt"] == "x" * 1500
+
+
+async def test_a_trailing_slash_is_tolerated(client):
+    """An official sample posts with one, and the docs write the list with one."""
+    body = {"model": "wan2.6-t2v", "input": {"prompt": "fox"}}
+    answer = await client.post(VIDEO + "/", body, **ASYNC)
+    assert (await client.get("/tasks/"))["total"] == 1
+    assert (await client.output(answer["output"]["task_id"] + "/"))["task_status"] == "PENDING"
+
+
+async def test_an_unknown_path_answers_flat_json(client):
+    """Never an HTML page."""
+    answer = await client.get("/nothing")
+    assert client.answer.status == 404
+    assert answer["code"] == "NotFound"
+
+
+CASES = {
+    "wan2.7-t2v": (
+        {},
+        {"video_url", "orig_prompt"},
+        {
+            "duration": 5,
+            "input_video_duration": 0,
+            "output_video_duration": 5,
+            "video_count": 1,
+            "SR": 1080,
+            "ratio": "16:9",
+        },
+    ),
+    "wan2.6-t2v": (
+        {"size": "720*1280", "duration": 10},
+        {"video_url", "orig_prompt"},
+        {
+            "duration": 10,
+            "input_video_duration": 0,
+            "output_video_duration": 10,
+            "video_count": 1,
+            "size": "720*1280",
+            "SR": 720,
+        },
+    ),
+    "wan2.5-t2v-preview": (
+        {"size": "624*624"},
+        {"video_url", "orig_prompt", "actual_prompt"},
+        {"duration": 5, "SR": 480, "video_count": 1},
+    ),
+    "wan2.2-t2v-plus": (
+        {"prompt_extend": False},
+        {"video_url", "orig_prompt"},
+        {"duration": 5, "SR": 1080, "video_count": 1},
+    ),
+    "wanx2.1-t2v-turbo": (
+        {},
+        {"video_url", "orig_prompt", "actual_prompt"},
+        {"video_duration": 5, "video_ratio": "standard", "video_count": 1},
+    ),
+    "wan3.0-video": (
+        {"duration": 8},
+        {"video_url", "orig_prompt"},
+        {
+            "duration": 8.0,
+            "input_video_duration": 0,
+            "output_video_duration": 8.0,
+            "fps": 30,
+            "video_count": 1,
+            "SR": 1080,
+            "ratio": "16:9",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("model", CASES)
+async def test_results_of_text_to_video_have_their_familys_shape(client, model):
+    """Result keys and usage differ by version, down to int and float."""
+    parameters, keys, usage = CASES[model]
+    task_id = await client.task(model, **parameters)
+    await asyncio.sleep(1000)
+    answer = await client.get(f"/tasks/{task_id}")
+    times = {"submit_time", "scheduled_time", "end_time"}
+    assert answer["output"].keys() == {"task_id", "task_status"} | times | keys
+    assert repr(sorted(answer["usage"].items())) == repr(sorted(usage.items()))
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "given", "usage"),
+    [
+        ("wan2.6-i2v", VIDEO, {"img_url": ELSEWHERE}, "duration SR video_count"),
+        ("wan2.6-i2v-flash", VIDEO, {"img_url": ELSEWHERE}, "audio"),
+        (
+            "wan2.7-i2v",
+            VIDEO,
+            {"media": [{"type": "first_frame", "url": ELSEWHERE}]},
+            "duration SR",
+        ),
+        (
+            "wan2.2-kf2v-flash",
+            KEYFRAMES,
+            {"first_frame_url": ELSEWHERE},
+            "video_duration video_count SR",
+        ),
+        ("wanx2.1-kf2v-plus", KEYFRAMES, {"first_frame_url": ELSEWHERE}, "video_ratio"),
+    ],
+)
+async def test_image_to_video_models_answer_on_their_paths(client, model, path, given, usage):
+    """Legacy and new ways to give the first frame each end in a video URL."""
+    answer = await client.submit(model, path, given=given)
+    await asyncio.sleep(1000)
+    answer = await client.get(f"/tasks/{answer['output']['task_id']}")
+    assert answer["output"]["video_url"].startswith("http://127.0.0.1:")
+    assert set(usage.split()) <= answer["usage"].keys()
+
+
+def message(*images):
+    content = [{"text": "a fox"}, *({"image": image} for image in images)]
+    return {"messages": [{"role": "user", "content": content}]}
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "images", "choices"),
+    [
+        ("wan2.6-t2i", {"n": 2}, (), 2),
+        ("wan2.6-t2i", {}, (), 4),
+        ("wan2.6-image", {"n": 1}, (ELSEWHERE,), 1),
+        ("wan2.7-image", {}, (), 1),
+        ("wan2.7-image-pro", {"n": 3, "size": "4K"}, (), 3),
+    ],
+)
+async def test_newer_image_models_answer_choices(client, model, parameters, images, choices):
+    """One choice an image, and usage that counts images; `n` has the model's own default."""
+    answer = await client.submit(model, IMAGES, given=message(*images), **parameters)
+    await asyncio.sleep(100)
+    answer = await client.get(f"/tasks/{answer['output']['task_id']}")
+    assert answer["output"]["finished"] is True
+    contents = [choice["message"]["content"] for choice in answer["output"]["choices"]]
+    assert [[part["type"] for part in content] for content in contents] == [["image"]] * choices
+    assert answer["usage"]["image_count"] == choices
+    assert answer["usage"].keys() == {
+        "size",
+        "image_count",
+        "input_tokens",
+        "output_tokens",
+        "total_tokens",
+    }
+
+
+async def test_sequential_and_interleaved_images_come_in_one_choice(client):
+    """All images of a sequence are parts of one message; interleaving puts text between them."""
+    sequence = await client.submit(
+        "wan2.7-image", IMAGES, given=message(), enable_sequential=True, n=3
+    )
+    story = await client.submit(
+        "wan2.6-image", IMAGES, given=message(), enable_interleave=True, max_images=2
+    )
+    await asyncio.sleep(100)
+    kinds = []
+    for answer in (sequence, story):
+        (choice,) = (await client.output(answer["output"]["task_id"]))["choices"]
+        kinds.append([part["type"] for part in choice["message"]["content"]])
+    assert kinds == [["image"] * 3, ["text", "image", "text", "image"]]
+
+
+async def test_wan26_image_without_a_picture_fails(client):
+    """Editing needs 1 to 4 pictures unless interleaving is asked for."""
+    answer = await client.submit("wan2.6-image", IMAGES, given=message())
+    await asyncio.sleep(4)
+    assert await client.status(answer["output"]["task_id"]) == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "given"),
+    [
+        ("wan2.2-t2i-flash", TEXT_TO_IMAGE, {"prompt": "fox"}),
+        ("wan2.5-i2i-preview", IMAGE_TO_IMAGE, {"prompt": "fox", "images": [ELSEWHERE]}),
+        (
+            "wanx2.1-imageedit",
+            IMAGE_TO_IMAGE,
+            {"prompt": "fox", "function": "colorization", "base_image_url": ELSEWHERE},
+        ),
+    ],
+)
+async def test_older_image_models_answer_results_and_metrics(client, model, path, given):
+    """A list of results with URLs, metrics from the first query on, and a count of images."""
+    answer = await client.submit(model, path, given=given, n=2)
+    output = await client.output(answer["output"]["task_id"])
+    assert output["task_metrics"] == {"TOTAL": 2, "SUCCEEDED": 0, "FAILED": 0}
+    await asyncio.sleep(100)
+    answer = await client.get(f"/tasks/{answer['output']['task_id']}")
+    assert [result["orig_prompt"] for result in answer["output"]["results"]] == ["fox", "fox"]
+    assert all(".png?" in result["url"] for result in answer["output"]["results"])
+    assert answer["output"]["task_metrics"]["SUCCEEDED"] == 2
+    assert answer["usage"] == {"image_count": 2}
+
+
+async def test_both_names_of_the_older_models_are_known():
+    """Singapore says wan2.1, Beijing says wanx2.1."""
+    for kind in ("t2v-turbo", "t2v-plus", "i2v-turbo", "i2v-plus", "kf2v-plus", "t2i-turbo"):
+        assert {f"wan2.1-{kind}", f"wanx2.1-{kind}"} <= MODELS.keys()
+
+
+async def test_every_query_has_a_request_id_of_its_own(client):
+    """It differs on each poll, and is in the body alone."""
+    task_id = await client.task()
+    ids = {(await client.get(f"/tasks/{task_id}"))["request_id"] for _ in range(3)}
+    assert len(ids) == 3
+    assert "x-request-id" not in client.answer.headers
+
+
+async def test_times_are_beijing_time_without_an_offset(client):
+    """The start of the test's clock, 2026-09-21 14:13:20 UTC, is 22:13:20 there."""
+    output = await client.output(await client.task())
+    assert re.fullmatch(r"2026-09-21 22:13:20\.\d{3}", output["submit_time"])
+
+
+async def test_the_list_has_rows_as_documented(client):
+    """Status, milliseconds and the submit's request id, but no result."""
+    submit = await client.submit("wan2.6-t2v", given={"prompt": "fox"})
+    answer = await client.get("/tasks")
+    assert {key: answer[key] for key in ("total", "total_page", "page_no", "page_size")} == {
+        "total": 1,
+        "total_page": 1,
+        "page_no": 1,
+        "page_size": 10,
+    }
+    (row,) = answer["data"]
+    assert row["task_id"] == submit["output"]["task_id"]
+    assert row["request_id"] == submit["request_id"]
+    assert row["user_api_unique_key"] == (
+        "apikey:v1:aigc:video-generation:video-synthesis:wan2.6-t2v"
+    )
+    assert isinstance(row["gmt_create"], int)
+    assert row["gmt_create"] // 1000 == 1_790_000_000
+    assert row["start_time"] is None
+
+
+async def test_the_list_filters_and_pages(client):
+    """By model, status, id and time; newest first."""
+    ids = []
+    for model in ("wan2.6-t2v", "wan2.6-t2v", "wan2.5-t2v-preview"):
+        ids.append(await client.task(model))
+        await asyncio.sleep(2)
+    every = await client.get("/tasks", page_size=2)
+    assert [row["task_id"] for row in every["data"]] == [ids[2], ids[1]]
+    rest = await client.get("/tasks", page_size=2, page_no=2)
+    assert [row["task_id"] for row in rest["data"]] == [ids[0]]
+    assert rest["total_page"] == 2
+    assert (await client.get("/tasks", model_name="wan2.6-t2v"))["total"] == 2
+    assert (await client.get("/tasks", status="SUCCEEDED"))["total"] == 0
+    assert (await client.get("/tasks", task_id=ids[1]))["total"] == 1
+    window = {"start_time": "20260921221321", "end_time": "20260921221323"}
+    inside = await client.get("/tasks", **window)
+    assert [row["task_id"] for row in inside["data"]] == [ids[1]]
+
+
+async def test_the_lists_window_is_a_day(client):
+    """Without one it is the last 24 hours; a longer one is refused."""
+    await client.task()
+    await asyncio.sleep(86_390)
+    assert (await client.get("/tasks"))["total"] == 1
+    await asyncio.sleep(20)
+    assert (await client.get("/tasks"))["total"] == 0
+    await client.get("/tasks", start_time="20260921000000", end_time="20260923000000")
+    assert client.answer.status == 400
+
+
+async def test_other_accounts_do_not_exist(serving):
+    """Their tasks are UNKNOWN with HTTP 200, and are in no list; keys of one account share all."""
+    keys = {"sk-a": "one", "sk-b": "one", "sk-c": "two"}
+    async with serving(keys=keys, key="sk-a") as client:
+        task_id = await client.task()
+        client.headers = {"Authorization": "Bearer sk-b"}
+        assert await client.status(task_id) == "PENDING"
+        client.headers = {"Authorization": "Bearer sk-c"}
+        assert await client.output(task_id) == {"task_id": task_id, "task_status": "UNKNOWN"}
+        assert client.answer.status == 200
+        assert (await client.get("/tasks"))["total"] == 0
+
+
+async def test_only_a_pending_task_can_be_cancelled(client):
+    """Success answers nothing but a request id; later the service refuses."""
+    ids = [await client.task(), await client.task()]
+    answer = await client.post(f"/tasks/{ids[0]}/cancel")
+    assert (client.answer.status, answer.keys()) == (200, {"request_id"})
+    await asyncio.sleep(60)
+    assert [await client.status(task_id) for task_id in ids] == ["CANCELED", "RUNNING"]
+    answer = await client.post(f"/tasks/{ids[1]}/cancel")
+    assert (client.answer.status, answer["code"]) == (400, "UnsupportedOperation")
+    assert client.sandbox.bill().canceled == 1

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.looptime
+
+
+async def finished(client, **parameters):
+    """The URL of a small finished clip."""
+    task_id = await client.task("wan2.5-t2v-preview", size="624*624", **parameters)
+    await asyncio.sleep(400)
+    return (await client.output(task_id))["video_url"]
+
+
+async def test_the_url_is_signed_and_lives_a_day_from_the_end(client):
+    """The shape is that of published answers; every query gives the same."""
+    url = await finished(client)
+    parts, query = urlsplit(url), parse_qs(urlsplit(url).query)
+    (row,) = (await client.get("/tasks"))["data"]
+    assert parts.path.endswith(f"/{row['task_id']}.mp4")
+    assert parts.path.startswith("/1d/")
+    assert query.keys() == {"Expires", "OSSAccessKeyId", "Signature"}
+    assert 86_395 <= int(query["Expires"][0]) - row["end_time"] / 1000 <= 86_399
+    assert (await client.output(row["task_id"]))["video_url"] == url
+
+
+async def test_a_download_needs_no_key_and_can_be_checked(client):
+    """Length, MD5 and ETag are those of the bytes."""
+    content = await client.download(await finished(client))
+    headers = client.answer.headers
+    md5 = hashlib.md5(content)
+    assert client.answer.status == 200
+    assert headers["Content-Type"] == "video/mp4"
+    assert int(headers["Content-Length"]) == len(content)
+    assert headers["Content-MD5"] == base64.b64encode(md5.digest()).decode()
+    assert headers["ETag"] == f'"{md5.hexdigest().upper()}"'
+
+
+async def test_a_broken_download_can_be_continued(client):
+    """Ranges from the start, to the end and of the end add up to the file."""
+    url = await finished(client)
+    whole = await client.download(url)
+    etag = client.answer.headers["ETag"]
+    assert await client.download(url, Range="bytes=0-99") == whole[:100]
+    assert client.answer.status == 206
+    assert client.answer.headers["Content-Range"] == f"bytes 0-99/{len(whole)}"
+    assert await client.download(url, Range="bytes=100-") == whole[100:]
+    assert await client.download(url, Range="bytes=-7") == whole[-7:]
+    assert await client.download(url, **{"Range": "bytes=5-", "If-Range": etag}) == whole[5:]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Range": "bytes=999999999-"},
+        {"Range": "chapters=1-2"},
+        {"Range": "bytes=5-", "If-Range": '"OTHER"'},
+    ],
+)
+async def test_a_range_the_file_does_not_have_gives_the_whole_file(client, headers):
+    """OSS answers 200 then, not 416; so it does when the file is another one."""
+    url = await finished(client)
+    whole = await client.download(url)
+    assert await client.download(url, **headers) == whole
+    assert client.answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("Signature=", "Signature=A", "SignatureDoesNotMatch"),
+        ("Expires=", "Expires=9", "SignatureDoesNotMatch"),
+        (".mp4?", "-1.png?", "SignatureDoesNotMatch"),
+        ("OSSAccessKeyId", "Other", "AccessDenied"),
+    ],
+)
+async def test_a_changed_url_is_refused_in_xml(client, old, new, code):
+    """403 with OSS's code, not a video."""
+    url = await finished(client)
+    body = (await client.download(url.replace(old, new))).decode()
+    assert (client.answer.status, client.answer.content_type) == (403, "application/xml")
+    assert f"<Code>{code}</Code>" in body
+
+
+async def test_an_expired_url_is_refused_in_xml(client):
+    """A day after the task's end, with the words that people have found in their video files."""
+    url = await finished(client)
+    await asyncio.sleep(86_400)
+    body = (await client.download(url)).decode()
+    assert client.answer.status == 403
+    assert "<Code>AccessDenied</Code>" in body
+    assert "<Message>Request has expired.</Message>" in body
+    assert "<ServerTime>2026-09-22T" in body
+
+
+async def test_every_answer_carries_the_sandboxs_date(client):
+    """The API and the object store tell the same, virtual time."""
+    url = await finished(client)
+    assert client.answer.headers["Date"] == "Mon, 21 Sep 2026 14:20:00 GMT"
+    await asyncio.sleep(3600)
+    await client.download(url, Range="bytes=0-0")
+    assert client.answer.headers["Date"] == "Mon, 21 Sep 2026 15:20:00 GMT"
+
+
+async def test_many_that_finish_together_are_all_served(client):
+    """Nothing is rendered before it is fetched; then each download gets its own file."""
+    model, size = "wan2.5-t2v-preview", "480*832"
+    ids = [await client.task(model, f"fox {n}", size=size) for n in range(5)]
+    await asyncio.sleep(400)
+    urls = [(await client.output(task_id))["video_url"] for task_id in ids]
+
+    async def fetched(url):
+        async with client.session.get(url) as response:
+            return hashlib.sha256(await response.read()).hexdigest()
+
+    digests = await asyncio.gather(*map(fetched, [urls[0], urls[0], *urls]))
+    assert len(set(digests)) == 5
+    assert digests[0] == digests[1] == digests[2]
