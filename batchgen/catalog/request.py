@@ -23,6 +23,8 @@ class Media:
     """As the manifest writes it: a path relative to the manifest, a URL, or a data URI."""
     sha256: str | None = None
     """Of a local file's bytes; None where batchgen does not read the bytes itself."""
+    media_type: str | None = None
+    """Of a local file, by its content."""
 
     @property
     def identity(self) -> str:
@@ -60,7 +62,10 @@ class Request:
             "model": self.model,
             "inputs": dict(self.inputs),
             "media": {
-                key: [{"source": item.source, "sha256": item.sha256} for item in items]
+                key: [
+                    {"source": item.source, "sha256": item.sha256, "media_type": item.media_type}
+                    for item in items
+                ]
                 for key, items in self.media.items()
             },
             "parameters": dict(self.parameters),

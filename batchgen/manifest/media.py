@@ -36,6 +36,15 @@ _SOUNDS: dict[str, Callable[[bytes], bool]] = {
     "MP3": lambda head: head.startswith(b"ID3") or _is_mp3_frame(head),
 }
 
+_MEDIA_TYPES = {
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "WEBP": "image/webp",
+    "BMP": "image/bmp",
+    "WAV": "audio/wav",
+    "MP3": "audio/mpeg",
+}
+
 
 def _is_mp3_frame(head: bytes) -> bool:
     """Whether an MPEG audio frame of layer III begins here (ISO/IEC 11172-3, 2.4.1.3)."""
@@ -97,9 +106,10 @@ class MediaFolder:
         if len(content) > MAX_BYTES:
             hint = "a local file is sent inside the request; make it smaller or give its URL"
             return Unusable(f"{quoted(source)} has more than {MAX_BYTES // 1_000_000} MB", hint)
-        if not any(begins_like(content[:16]) for begins_like in formats.values()):
+        names = [name for name, begins_like in formats.items() if begins_like(content[:16])]
+        if not names:
             return Unusable(f"{quoted(source)} is no {' or '.join(formats)} file by its content")
-        return Media(source, hashlib.sha256(content).hexdigest())
+        return Media(source, hashlib.sha256(content).hexdigest(), _MEDIA_TYPES[names[0]])
 
     def _holds(self, path: Path) -> bool:
         try:

@@ -7,10 +7,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from random import Random
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 from uuid import uuid4
 
 from aiohttp import web
@@ -32,6 +33,8 @@ QUERIES_PER_SECOND = 20
 """Per account, for query, list and cancel each (Manage asynchronous tasks)."""
 
 LARGEST_BODY = 64 << 20
+LABEL_HEADER = "X-Batchgen-Job"
+LABEL_LENGTH = 120
 INSPECTION = (1.0, 3.0)
 """Seconds until a flawed request fails."""
 
@@ -154,6 +157,8 @@ class Api:
         # same.
         rng = Random(f"{prompt}|{parameters.get('seed')}|{number}")  # noqa: S311 - nothing secret
         work = _work(model, body, picture, rng)
+        if isinstance(work, Order):
+            work = replace(work, label=_label(request))
         course = self._course(model, prompt, work if isinstance(work, Flaw) else None, rng)
         return Task(
             number=number,
@@ -308,6 +313,12 @@ def _understood(content: bytes, path: str) -> tuple[Model, Mapping[str, Any]]:
     if model.path != path:
         raise Refusal(400, "InvalidParameter", "url error, please check url!")
     return model, body
+
+
+def _label(request: web.Request) -> str:
+    """The job's name, which some clients send to a stand-in so that it can be drawn."""
+    name = unquote(request.headers.get(LABEL_HEADER, ""))
+    return "".join(character for character in name if character.isprintable())[:LABEL_LENGTH]
 
 
 def _digest(body: Mapping[str, Any]) -> str:

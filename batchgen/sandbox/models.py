@@ -202,8 +202,9 @@ _WAN_3 = replace(
 
 _TOKENS = ("size", "image_count", "input_tokens", "output_tokens", "total_tokens")
 _T2I_26 = Model(
-    "wan2.6-t2i", Path.IMAGE_GENERATION, Shape.CHOICES, ImageSize("1280*1280", (1280**2, 1440**2)),
-    _TOKENS,
+    "wan2.6-t2i", Path.IMAGE_GENERATION, Shape.CHOICES,
+    # The page gives 1280*1280 as the least area, and sizes like 1472*1104 just below it.
+    ImageSize("1280*1280", (1472 * 1104, 1440**2)), _TOKENS,
     prompt_limit=2100, price={"image": 30_000}, required=("input.messages",), picture="messages",
     pictures=(0, 0),
     images=4, queue=(0.03, 0.3), run=(15, 22, 30),

@@ -74,6 +74,8 @@ class Order:
     picture: Picture | None
     cost: int
     """Micro-USD, due on success."""
+    label: str = ""
+    """What the client calls the job, where it says so; no part of the service's own language."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -46,7 +46,10 @@ def test_local_files_are_known_by_their_content(find, write, key, name, content)
     """Each format that the service takes is taken, whatever its name, and hashed."""
     write(content, "films/sub/thing")
     sha256 = hashlib.sha256(content).hexdigest()
-    assert find("./sub/thing", key) == Media("./sub/thing", sha256)
+    kinds = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "bmp": "image/bmp"}
+    kinds |= {"wav": "audio/wav", "mp3": "audio/mpeg"}
+    kind = kinds[name.rpartition(".")[2]]
+    assert find("./sub/thing", key) == Media("./sub/thing", sha256, kind)
 
 
 @pytest.mark.parametrize(

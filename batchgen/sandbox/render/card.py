@@ -94,6 +94,7 @@ class Card:
         prompt, lacking = face.readable(_shortened(self._order.prompt))
         notes = [
             self._facts(),
+            f"job {self._order.label}" if self._order.label else "",
             f"sandbox task {self._task_id}",
             self._source(),
             described(lacking),

@@ -1,0 +1,163 @@
+"""A batch as its journal tells it, held against its manifest: what ``plan`` and ``status`` show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen.api.settings import Settings, policy_of
+from batchgen.catalog import Catalog, Money
+from batchgen.catalog import load as load_catalog
+from batchgen.core.lifecycle import UNPAID, Job, State
+from batchgen.core.standing import Standing
+from batchgen.core.wishes import Wish
+from batchgen.journal import Journal
+from batchgen.manifest import Manifest, output_folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobReport:
+    """One job, for a person or a program. ``state`` is the word that people read."""
+
+    id: str
+    state: str
+    model: str
+    price: Money | None
+    """The most that an attempt can cost."""
+    spent: Money | None
+    task_id: str | None
+    files: tuple[str, ...]
+    code: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchReport:
+    """Where a batch stands. ``holder`` names the run that is at it just now."""
+
+    name: str
+    folder: Path
+    holder: str | None
+    jobs: tuple[JobReport, ...]
+    spent: Money | None
+    reserved: Money | None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Jobs by state."""
+        return Counter(job.state for job in self.jobs)
+
+    @property
+    def to_buy(self) -> tuple[JobReport, ...]:
+        """The jobs that the next run would submit."""
+        return tuple(job for job in self.jobs if job.state in {State.NEW, State.PENDING})
+
+    @property
+    def to_spend(self) -> Mapping[str, Money]:
+        """The worst case of the next run, by model; models without a known price are left out."""
+        totals: dict[str, Money] = {}
+        for job in self.to_buy:
+            if job.price is not None:
+                known = totals.get(job.model)
+                totals[job.model] = job.price if known is None else known + job.price
+        return totals
+
+
+CHANGED = "changed"
+"""The word for a job whose request was changed after it was paid for."""
+
+
+def look(
+    manifest: Manifest, settings: Settings | None = None, *, catalog: Catalog | None = None
+) -> BatchReport:
+    """Where the batch of a manifest stands, also while a run is at it; changes nothing.
+
+    Raises JournalError where the journal cannot be read.
+    """
+    settings = settings or Settings()
+    folder = output_folder(manifest, settings.output, sandbox=settings.sandbox)
+    standing = Standing(policy_of(manifest, settings, catalog or load_catalog()))
+    holder = None
+    if (journal := Journal.peek(folder)) is not None:
+        with journal:
+            holder = journal.holder
+            for fact in journal.replay():
+                standing.after(fact)
+    return BatchReport(
+        name=manifest.name,
+        folder=folder,
+        holder=holder,
+        jobs=tuple(_reports(manifest, standing, running=holder is not None)),
+        spent=_money(standing.spent, standing),
+        reserved=_money(standing.reserved, standing),
+    )
+
+
+def wishes_of(manifest: Manifest) -> Iterable[Wish]:
+    """The manifest as the core sees it."""
+    for job in manifest.jobs:
+        yield Wish(
+            job=job.id,
+            request=job.identity,
+            model=job.model.name,
+            order=job.order,
+            price=job.price.micro if job.price else None,
+            currency=job.price.currency if job.price else None,
+        )
+
+
+def _reports(manifest: Manifest, standing: Standing, *, running: bool) -> Iterable[JobReport]:
+    for wanted in manifest.jobs:
+        job = standing.jobs.get(wanted.id)
+        if job is None or job.state is State.WITHDRAWN:
+            yield JobReport(
+                id=wanted.id,
+                state=State.NEW,
+                model=wanted.model.name,
+                price=wanted.price,
+                spent=None,
+                task_id=None,
+                files=(),
+                code=None,
+                message=None,
+            )
+        else:
+            changed = job.request != wanted.identity
+            yield report_of(job, changed=changed, running=running, price=wanted.price)
+    named = {job.id for job in manifest.jobs}
+    for job in standing.jobs.values():
+        if job.id not in named and job.state is not State.WITHDRAWN:
+            yield report_of(job, running=running)
+
+
+def report_of(
+    job: Job, *, changed: bool = False, running: bool = True, price: Money | None = None
+) -> JobReport:
+    """What there is to say about a job that the journal knows."""
+    known = Money(job.price, job.currency) if job.price is not None and job.currency else None
+    return JobReport(
+        id=job.id,
+        state=_word(job, changed=changed, running=running),
+        model=job.model,
+        price=price or known,
+        spent=Money(job.spent, job.currency) if job.currency and job.rendered else None,
+        task_id=job.task_id,
+        files=tuple(result.name for result in job.results if result.name),
+        code=job.code,
+        message=job.message,
+    )
+
+
+def _word(job: Job, *, changed: bool, running: bool) -> str:
+    if changed:
+        return State.PENDING if job.state in UNPAID else CHANGED
+    if job.state is State.SUBMITTING and not running:
+        return State.IN_DOUBT
+    return job.state
+
+
+def _money(micro: int, standing: Standing) -> Money | None:
+    currency = next((job.currency for job in standing.jobs.values() if job.currency), None)
+    return Money(micro, currency) if currency else None

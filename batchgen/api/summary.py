@@ -1,0 +1,97 @@
+"""What a run comes to: one value for people, programs and cron."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen.api.standing import JobReport
+from batchgen.catalog import Money
+from batchgen.core.lifecycle import NEEDS_A_PERSON, State
+from batchgen.errors import BatchgenError, ExitCode
+
+PRECEDENCE = (
+    ExitCode.SIGINT,
+    ExitCode.SIGTERM,
+    ExitCode.SIGHUP,
+    ExitCode.MACHINE,
+    ExitCode.ACCOUNT,
+    ExitCode.UNREACHABLE,
+    ExitCode.NEEDS_A_PERSON,
+    ExitCode.SOME_FAILED,
+    ExitCode.MORE_TO_DO,
+    ExitCode.DONE,
+)
+"""Where several are true, the first of these counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The end of a run. ``jobs`` are those that were asked for; ``seconds`` is how long it took."""
+
+    name: str
+    folder: Path
+    jobs: tuple[JobReport, ...]
+    changed: tuple[str, ...]
+    """Jobs whose request was changed after it was paid for; their old results stay."""
+    submitted: int
+    """POSTs that this run has sent."""
+    saved: int
+    """Files that this run has put on disk."""
+    spent: Money | None
+    """By all runs of the batch."""
+    reserved: Money | None
+    """What tasks under way, or in doubt, may still cost."""
+    seconds: float
+    stops: tuple[str, ...] = ()
+    """What the account has stopped, in the service's words."""
+    error: BatchgenError | None = None
+    """What ended the run early."""
+    signal: ExitCode | None = None
+
+    def count(self, *states: str) -> int:
+        return sum(job.state in states for job in self.jobs)
+
+    @property
+    def nothing_done(self) -> bool:
+        """The run found nothing to do."""
+        return not self.submitted and not self.saved and self.error is None
+
+    @property
+    def failed(self) -> tuple[JobReport, ...]:
+        return self._in({State.FAILED, State.PARTIAL})
+
+    @property
+    def need_a_person(self) -> tuple[JobReport, ...]:
+        return self._in(NEEDS_A_PERSON)
+
+    @property
+    def unfinished(self) -> tuple[JobReport, ...]:
+        """The jobs that a later run has to go on with."""
+        return self._in({State.PENDING, State.SUBMITTING, State.RENDERING, State.READY})
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """By the table in the README."""
+        return worst(self._codes())
+
+    def _in(self, states: frozenset[State] | set[State]) -> tuple[JobReport, ...]:
+        return tuple(job for job in self.jobs if job.state in states)
+
+    def _codes(self) -> list[ExitCode]:
+        codes = {
+            ExitCode.SOME_FAILED: self.failed,
+            ExitCode.NEEDS_A_PERSON: self.need_a_person or self.changed,
+            ExitCode.ACCOUNT: self.stops,
+            ExitCode.MORE_TO_DO: self.unfinished,
+        }
+        found = [code for code, reason in codes.items() if reason]
+        found += [self.error.exit_code] if self.error else []
+        return [*found, self.signal] if self.signal else found
+
+
+def worst(codes: Sequence[ExitCode]) -> ExitCode:
+    """The one that counts; DONE where there is none."""
+    known = [code for code in PRECEDENCE if code in codes]
+    return known[0] if known else next(iter(codes), ExitCode.DONE)

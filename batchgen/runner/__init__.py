@@ -1,0 +1,10 @@
+"""Does: everything that a decision wants, around one loop.
+
+``loop``       decide, write down, act, listen; the only one that touches batch and journal
+``submitter``  one POST, once          ``poller``  one look at a task
+``fetcher``    one result to disk      ``sealer``  one sidecar
+``outcome``    what comes of an action ``clock``   the loop's time as the wall's
+``media``      local inputs, inlined   ``progress``  how far it has come
+"""
+
+from __future__ import annotations

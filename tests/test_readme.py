@@ -1,0 +1,128 @@
+"""What the README says is so: its tables are made from the code, and its commands are run.
+
+``python tests/test_readme.py`` writes the tables anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import pytest
+
+from batchgen.core.lifecycle import STEPS, State
+from batchgen.errors import ExitCode
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+_SETTING_UP = ("python3 -m venv", ".venv/bin/pip", "export ", "sqlite3 ")
+_NEEDS_THE_SERVICE = {"batchgen run jobs/detective.yaml"}
+
+
+def states() -> str:
+    """The states of a job as a diagram that GitHub draws."""
+    names = {state: state.name.lower() for state in State}
+    lines = ["```mermaid", "stateDiagram-v2"]
+    lines += [f'    state "{state}" as {names[state]}' for state in State if state != names[state]]
+    lines.append(f"    [*] --> {names[State.PENDING]}: Wanted")
+    for state, steps in STEPS.items():
+        if state is State.NEW:
+            continue
+        ends: dict[State, list[str]] = {}
+        for fact, end in steps.items():
+            ends.setdefault(end, []).append(fact.__name__)
+        for end, facts in ends.items():
+            lines.append(f"    {names[state]} --> {names[end]}: {', '.join(facts)}")
+    return "\n".join([*lines, "```"])
+
+
+def exit_codes() -> str:
+    """The table that cron jobs are written by."""
+    rows = [f"| {code.value} | {code.meaning} |" for code in ExitCode]
+    return "\n".join(["| code | meaning |", "|---|---|", *rows])
+
+
+def written_anew(text: str) -> str:
+    """The README with its tables as the code has them."""
+    for name, content in (("states", states()), ("exit codes", exit_codes())):
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+        text = pattern.sub(lambda found, new=content: f"{found[1]}{new}\n{found[2]}", text)
+    return text
+
+
+def commands() -> list[str]:
+    """Every command of the README's shell blocks, but for those that set a machine up."""
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line]
+    return [line for line in lines if not line.startswith(_SETTING_UP)]
+
+
+def test_the_tables_are_those_of_the_code():
+    """The states and the exit codes are as the README shows them."""
+    text = README.read_text(encoding="utf-8")
+    assert written_anew(text) == text, "run: python tests/test_readme.py"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """What a newcomer has: the jobs, and an empty place for results."""
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(ROOT / "jobs", folder / "jobs")
+    return folder
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess:
+    words = shlex.split(command.replace(".venv/bin/", ""))
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_the_main_command_ends_with_every_result_on_disk_and_playable(checkout):
+    """The README's first run needs no key, and its videos decode to the last frame."""
+    (main,) = [line for line in commands() if "--sandbox" in line]
+    finished = run(main, checkout)
+    assert finished.returncode == 0, finished.stderr
+    folder = checkout / "output" / "sandbox" / "detective"
+    assert sorted(path.name for path in folder.glob("[!.]*")) == [
+        "fox-detective.json",
+        "fox-detective.mp4",
+        "moonlit-kitten.json",
+        "moonlit-kitten.mp4",
+        "subway-musician.json",
+        "subway-musician.mp4",
+    ]
+    for path in folder.glob("*.mp4"):
+        with av.open(str(path)) as video:
+            seconds = sum(1 for _ in video.decode(video=0)) / video.streams.video[0].average_rate
+        assert seconds == (10 if path.stem == "fox-detective" else 5)
+    again = run(main, checkout)
+    assert again.returncode == 0
+
+
+def test_the_other_commands_do_what_the_readme_says(checkout):
+    """Each is run as it stands; only what asks the real service is left out."""
+    for command in commands():
+        if "--sandbox" in command or "pytest" in command or command in _NEEDS_THE_SERVICE:
+            continue
+        finished = run(command, checkout)
+        assert finished.returncode == 0, f"{command}: {finished.stderr}"
+
+
+def test_the_real_service_is_not_asked_without_a_key(checkout):
+    """A newcomer without a key is told what to do, with exit 2."""
+    (command,) = _NEEDS_THE_SERVICE
+    finished = run(command, checkout)
+    assert finished.returncode == ExitCode.MISTAKE
+    assert "--sandbox" in finished.stderr
+
+
+if __name__ == "__main__":
+    README.write_text(written_anew(README.read_text(encoding="utf-8")), encoding="utf-8")
