@@ -171,7 +171,7 @@ class Run:
         stops = [f"{stop.model or 'the account'}: {stop.message}" for stop in standing.stops]
         if batch.budget_reached:
             stops.append("the budget does not allow what is left")
-        currency = next((job.currency for job in jobs if job.currency), None)
+        currency = standing.currency
         return Summary(
             name=self._manifest.name,
             folder=self.folder,

@@ -159,5 +159,4 @@ def _word(job: Job, *, changed: bool, running: bool) -> str:
 
 
 def _money(micro: int, standing: Standing) -> Money | None:
-    currency = next((job.currency for job in standing.jobs.values() if job.currency), None)
-    return Money(micro, currency) if currency else None
+    return Money(micro, standing.currency) if standing.currency else None

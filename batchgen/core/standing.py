@@ -28,6 +28,8 @@ class Standing:
         self.reserved = 0
         """Micro-units that tasks under way, or in doubt, may still cost."""
         self.at_service = 0
+        self.currency: str | None = None
+        """Of all prices: a batch lives in one region, and so by one price list."""
 
     def __repr__(self) -> str:
         states = ", ".join(f"{count} {state}" for state, count in self.counts.items() if count)
@@ -92,6 +94,7 @@ class Standing:
         at_service, rendered = job.at_service, job.rendered
         job.after(fact)
         self.jobs[job.id] = job
+        self.currency = self.currency or job.currency
         lane = self.lane(job)
         if state is not State.NEW:
             self.counts[state] -= 1

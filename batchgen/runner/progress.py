@@ -46,7 +46,7 @@ def progress_of(batch: Batch, now: float) -> Progress:
         needs_a_person=sum(counts[state] for state in NEEDS_A_PERSON),
         spent=standing.spent,
         reserved=standing.reserved,
-        currency=next((job.currency for job in standing.jobs.values() if job.currency), None),
+        currency=standing.currency,
         seconds_left=_seconds_left(batch),
         pause=paused.reason if paused and is_paused else None,
         pause_until=paused.paused_until if paused and is_paused else None,

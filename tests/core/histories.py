@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from batchgen.core import facts as f
 from batchgen.core.actions import Action, Download, Poll, Seal, Submit
 from batchgen.core.batch import Batch
-from batchgen.core.lifecycle import Job, State
+from batchgen.core.lifecycle import Job
 from batchgen.core.policy import LaneLimits, Policy
 from batchgen.core.wishes import Wish, difference
 
@@ -160,7 +160,7 @@ class World:
 
     def _poll_outcome(self, job: Job, fact: f.Fact) -> tuple[f.Fact, ...]:
         """A task that was seen to succeed stays so: only its URLs are asked for anew."""
-        return () if job.state is State.READY else (fact,)
+        return () if job.rendered else (fact,)
 
     def _gone(self, job: Job, says) -> f.Fact:
         return (f.Expired if job.rendered else f.Lost)(**says, reason="unknown")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def test_any_history_keeps_the_limits_and_comes_back_from_its_facts(data):
         data.draw(st.integers(1, 7)), budget=data.draw(st.sampled_from([None, BUDGET]))
     )
     for _ in range(data.draw(st.integers(0, 60))):
+        assert world.batch.wake_at(world.now) > world.now
         world.decide()
         check(world)
         running = sorted(world.batch.under_way, key=repr)
@@ -165,19 +167,22 @@ def test_a_query_leaves_only_as_often_as_the_account_allows():
 
 
 def test_the_soonest_deadline_is_fetched_first():
-    """With one download at a time, the result that dies first is fetched first."""
+    """With one download at a time, the result that dies first is fetched first, and again so after
+    both had to wait."""
     world = World.of(2, downloads=1)
-    submits = world.decide()
-    for submit in submits:
+    for submit in world.decide():
         world.finish(submit, *world.outcomes(submit)[0]())
-    world.now += 3
     for name, expires in (("job0", 5000), ("job1", 400)):
-        says = {"at": world.now, "account": "a", "job": name, "attempt": 1}
         rendered = world.outcomes(Poll(name, 1))[0]()[0]
-        values = {key: getattr(rendered, key) for key in rendered.__slots__}
-        world.note(f.Rendered(**{**values, **says, "expires": world.now + expires}))
-    fetched = [action.job for action in world.decide() if isinstance(action, Download)]
-    assert fetched == ["job1"]
+        one = (f.ResultRef(path="1"),)
+        world.note(replace(rendered, expires=world.now + expires, results=one))
+    (first,) = world.decide()
+    assert first == Download("job1", 1, 0)
+    world.finish(first, *world.outcomes(first)[1]())
+    (second,) = world.decide()
+    world.finish(second, *world.outcomes(second)[1]())
+    world.wait()
+    assert world.decide() == (Download("job1", 1, 0),)
 
 
 def test_a_failure_that_is_worth_it_gets_one_more_attempt_and_no_third():
