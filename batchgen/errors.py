@@ -55,7 +55,7 @@ _MEANING = {
     "budget is reached; what is paid and reachable was collected",
     ExitCode.MACHINE: "stopped by this machine: disk, permissions or the journal",
     ExitCode.MORE_TO_DO: "stopped early as asked, more to do: run again",
-    ExitCode.UNREACHABLE: "the service could not be reached for an hour",
+    ExitCode.UNREACHABLE: "nothing was heard from the service for the time that `--give-up` allows",
     ExitCode.BUG: "a bug of batchgen: a traceback and a report to paste",
     ExitCode.SIGHUP: "stopped by SIGHUP; run again to continue",
     ExitCode.SIGINT: "stopped by SIGINT (Ctrl-C); run again to continue",

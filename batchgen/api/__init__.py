@@ -1,7 +1,7 @@
 """Offers: what a program can ask for; the command line is one such program.
 
 ``endpoint``  where the service is and who asks     ``settings``  what a caller may choose
-``standing``  plan and status: where a batch stands  ``run``       one run, start to end
+``standing``  plan and status: where a batch stands  ``runs``      one run, start to end
 ``summary``   what a run comes to, exit code included
 """
 
@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from batchgen.api.endpoint import Endpoint, Place, find_endpoint, find_place
-from batchgen.api.run import Connect, Run
+from batchgen.api.runs import Connect, Run
 from batchgen.api.settings import Settings
 from batchgen.api.standing import BatchReport, JobReport
 from batchgen.api.standing import look as plan

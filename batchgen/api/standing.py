@@ -28,6 +28,8 @@ class JobReport:
     """The most that an attempt can cost."""
     spent: Money | None
     task_id: str | None
+    submitted_at: float | None
+    """Of the newest attempt, in Unix seconds."""
     files: tuple[str, ...]
     code: str | None
     message: str | None
@@ -119,6 +121,7 @@ def _reports(manifest: Manifest, standing: Standing, *, running: bool) -> Iterab
                 price=wanted.price,
                 spent=None,
                 task_id=None,
+                submitted_at=None,
                 files=(),
                 code=None,
                 message=None,
@@ -144,6 +147,7 @@ def report_of(
         price=price or known,
         spent=Money(job.spent, job.currency) if job.currency and job.rendered else None,
         task_id=job.task_id,
+        submitted_at=job.submitted_at or None,
         files=tuple(result.name for result in job.results if result.name),
         code=job.code,
         message=job.message,

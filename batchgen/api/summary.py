@@ -18,6 +18,8 @@ PRECEDENCE = (
     ExitCode.MACHINE,
     ExitCode.ACCOUNT,
     ExitCode.UNREACHABLE,
+    ExitCode.MISTAKE,
+    ExitCode.HELD,
     ExitCode.NEEDS_A_PERSON,
     ExitCode.SOME_FAILED,
     ExitCode.MORE_TO_DO,

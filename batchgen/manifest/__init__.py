@@ -11,12 +11,13 @@ The way of a manifest through the modules:
     tables      `jobs_from:`, line by line
     entries     one job as written
     jobs        defaults, checks, ids -> `Job` (media: local files; claims: what is there twice)
+    reading     the whole way, from bytes to `Manifest`
     model       `Manifest` and `Job`
 """
 
 from __future__ import annotations
 
-from batchgen.manifest.load import load
 from batchgen.manifest.model import Job, Manifest, output_folder
+from batchgen.manifest.reading import load
 
 __all__ = ["Job", "Manifest", "load", "output_folder"]

@@ -13,6 +13,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
@@ -153,8 +154,9 @@ class ObjectStore:
             case _:
                 rest = len(body)
         response.content_length = len(body)
-        await response.prepare(request)
-        await response.write(body[:rest])
+        with suppress(ConnectionResetError):  # whoever asked has gone
+            await response.prepare(request)
+            await response.write(body[:rest])
         if rest < len(body):
             reset(request)
         return response

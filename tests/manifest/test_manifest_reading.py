@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batchgen.errors import ManifestError, Mistake
 from batchgen.manifest import Manifest, load
-from batchgen.manifest.load import MAX_BYTES
+from batchgen.manifest.reading import MAX_BYTES
 
 HEAD = "defaults: {model: wan2.6-t2v}\njobs:\n"
 

@@ -1,0 +1,129 @@
+"""What several commands take: manifests, folders, places, durations, amounts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from batchgen.errors import ExitCode
+
+if TYPE_CHECKING:  # rich, which parsing does without
+    from batchgen.report.screen import Screen
+
+Call = Callable[["Screen"], ExitCode]
+"""What a command line asks for, ready to be done."""
+
+_MOST_COMPLETIONS = 200
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+class _ManifestPath(click.ParamType[Path]):
+    """A path; whether it leads to a manifest is said by the room that reads it."""
+
+    name = "manifest"
+
+    def convert(
+        self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None
+    ) -> Path:
+        return Path(value)
+
+    def shell_complete(
+        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Manifests that begin so, and those one folder below; else the shell offers folders."""
+        folder, start = Path(incomplete).parent, Path(incomplete).name
+        if incomplete.endswith("/"):
+            folder, start = Path(incomplete), ""
+        name = f"{_literally(start)}*"
+        found = chain(folder.glob(f"{name}.y*ml"), folder.glob(f"{name}/*.y*ml"))
+        paths = sorted(str(path) for path in islice(found, _MOST_COMPLETIONS))
+        items = [CompletionItem(path) for path in paths]
+        return items or [CompletionItem(incomplete, type="dir")]
+
+
+class _Duration(click.ParamType[float]):
+    """``90s``, ``10m``, ``1h30m``, ``2d``: to seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        if not re.fullmatch(r"(\d+(?:\.\d+)?[smhd])+", value):
+            self.fail(f"{value!r} is no duration; write it like 90s, 10m or 1h30m.", param, ctx)
+        parts = re.findall(r"([\d.]+)([smhd])", value)
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+        if seconds <= 0:
+            self.fail("it must be longer than nothing.", param, ctx)
+        return seconds
+
+
+class _Amount(click.ParamType[Decimal]):
+    """An exact amount of money: ``25``, ``0.75``."""
+
+    name = "amount"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Decimal:
+        if not re.fullmatch(r"\d{1,12}(\.\d{1,6})?", value):
+            self.fail(f"{value!r} is no amount; write it like 25 or 0.75.", param, ctx)
+        return Decimal(value)
+
+
+def _literally(start: str) -> str:
+    """For a glob: what a person typed stands for itself."""
+    return re.sub(r"([*?[])", r"[\1]", start)
+
+
+MANIFEST = _ManifestPath()
+DURATION = _Duration()
+AMOUNT = _Amount()
+
+one_manifest = click.argument("manifest", type=MANIFEST)
+
+sandbox_option = click.option(
+    "--sandbox",
+    is_flag=True,
+    help="The rehearsal of the batch: on a local stand-in of the service, without key and cost,"
+    " apart from the real one in a folder `sandbox`.",
+)
+output_option = click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the results, from the current folder; a folder for the batch is made in it."
+    " Default: `output:` of the manifest, else `output/` beside it.",
+)
+region_option = click.option(
+    "--region",
+    metavar="R",
+    help="Region of the service, such as singapore or cn-beijing; beats the manifest's.",
+)
+base_url_option = click.option(
+    "--base-url",
+    metavar="URL",
+    help="Base URL of the service, up to and including /api/v1; beats any region.",
+)
+only_option = click.option(
+    "--only", metavar="GLOB", help="Only the jobs whose id matches, such as 'fox-*'."
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for programs, one object a line."
+)
+
+
+def refuse_places(*, sandbox: bool, region: str | None, base_url: str | None) -> None:
+    """A rehearsal has a place of its own. Raises UsageError."""
+    for option, value in (("--region", region), ("--base-url", base_url)):
+        if sandbox and value is not None:
+            raise click.UsageError(f"{option} and --sandbox exclude each other.")

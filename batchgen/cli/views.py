@@ -1,0 +1,55 @@
+"""The calls of ``plan`` and ``status``: they look, and show what they see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from batchgen.api.settings import Settings, chosen_jobs
+from batchgen.api.standing import look
+from batchgen.cli.manifests import place_for, read, refuse_nothing
+from batchgen.errors import ExitCode
+from batchgen.manifest import load
+from batchgen.report.plan import plan_data, plan_view
+from batchgen.report.screen import Screen
+from batchgen.report.status import status_data, status_view
+
+
+def show_plan(
+    screen: Screen,
+    *,
+    manifest: Path,
+    sandbox: bool,
+    region: str | None,
+    base_url: str | None,
+    output: Path | None,
+    only: str | None,
+    every_job: bool,
+    as_json: bool,
+) -> ExitCode:
+    """Raises Mistake for a wrong manifest, JournalError for a broken journal."""
+    checked = read(manifest, place_for(sandbox=sandbox, region=region, base_url=base_url))
+    refuse_nothing([checked], only)
+    report = look(checked, Settings(output=output, sandbox=sandbox))
+    chosen = chosen_jobs(checked, only)
+    if chosen is not None:
+        report = replace(report, jobs=tuple(job for job in report.jobs if job.id in chosen))
+    if as_json:
+        screen.tell_json(plan_data(report))
+    else:
+        screen.tell(plan_view(checked, report, every_job=every_job))
+    return ExitCode.DONE
+
+
+def show_status(
+    screen: Screen, *, manifest: Path, sandbox: bool, output: Path | None, as_json: bool
+) -> ExitCode:
+    """Raises Mistake for a wrong manifest, JournalError for a broken journal."""
+    # Whoever ran the batch may have named a region or a URL; where it stands does not depend on it.
+    checked = load(manifest, check_region=False)
+    report = look(checked, Settings(output=output, sandbox=sandbox))
+    if as_json:
+        screen.tell_json(status_data(report))
+    else:
+        screen.tell(status_view(report))
+    return ExitCode.DONE

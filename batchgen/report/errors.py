@@ -1,0 +1,62 @@
+"""Mistakes for the person who made them, and bugs for those who mend them."""
+
+from __future__ import annotations
+
+import platform
+import re
+import traceback
+from importlib.metadata import PackageNotFoundError, version
+
+from batchgen.errors import BatchgenError, ManifestError
+from batchgen.report.text import clean
+
+_PACKAGES = ("aiohttp", "anyio", "apsw", "click", "pydantic", "pyyaml", "rich")
+
+_SECRETS = (
+    (re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]*"), r"\1?..."),
+    (re.compile(r"(?i)\b(bearer )\S+"), r"\1..."),
+    (re.compile(r"\bsk-[\w-]+"), "sk-..."),
+)
+"""Errors of other libraries quote URLs and headers: signatures and keys are cut from them."""
+
+
+def error_lines(error: BatchgenError) -> list[str]:
+    """What is wrong, each problem on a line of its own, and what to do about it."""
+    if isinstance(error, ManifestError):
+        lines = [clean(str(problem)) for problem in error.problems]
+        lines.append(f"{clean(error.message)}; nothing was sent.")
+    else:
+        lines = [f"batchgen: {clean(error.message)}"]
+    return [*lines, f"  {clean(error.hint)}"] if error.hint else lines
+
+
+def error_data(error: BatchgenError) -> dict[str, object]:
+    """The error for a program."""
+    return {"code": int(error.exit_code), "message": error.message, "hint": error.hint}
+
+
+def bug_report(error: BaseException) -> list[str]:
+    """A report to paste: where it happened, in which versions, without values and secrets."""
+    trace = "".join(traceback.format_exception(error))
+    for secret, instead in _SECRETS:
+        trace = secret.sub(instead, trace)
+    return [
+        "This is a bug of batchgen, not a mistake of yours. Please report it with these lines.",
+        "What was paid for is in the journal: running again goes on with it.",
+        "",
+        *(clean(line) for line in trace.splitlines()),
+        "",
+        ", ".join(_versions()),
+    ]
+
+
+def _versions() -> list[str]:
+    own = f"batchgen {_version('batchgen')} on Python {platform.python_version()}"
+    return [own, platform.platform(), *(f"{name} {_version(name)}" for name in _PACKAGES)]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "(not installed)"

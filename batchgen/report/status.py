@@ -1,0 +1,45 @@
+"""Where a batch stands, also while a run is at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from batchgen.api.standing import BatchReport
+from batchgen.report.document import jobs_data
+from batchgen.report.money import money_data, spending
+from batchgen.report.text import clean, count, counts
+from batchgen.report.troubles import troubles
+
+
+def status_view(report: BatchReport) -> Group:
+    """The status for a person."""
+    return Group(*_parts(report))
+
+
+def status_data(report: BatchReport) -> dict[str, Any]:
+    """The status for a program."""
+    return {
+        "name": report.name,
+        "folder": str(report.folder),
+        "holder": report.holder,
+        "spent": money_data(report.spent),
+        "reserved": money_data(report.reserved),
+        **jobs_data(report.jobs),
+    }
+
+
+def _parts(report: BatchReport) -> Iterator[RenderableType]:
+    title = f"{clean(report.name)}: {count(len(report.jobs), 'job')}"
+    yield Text(f"{title}: {counts(report.counts)}", style="bold")
+    yield Text(f"results: {clean(str(report.folder))}")
+    if report.holder:
+        yield Text(f"running: {clean(report.holder)}", style="green")
+    else:
+        yield Text("running: nobody is at it just now")
+    if so_far := spending(report.spent, report.reserved):
+        yield Text(f"money: {so_far}")
+    yield from troubles(report.jobs)

@@ -1,0 +1,60 @@
+"""Signals: the first ends in good order, the second at once, an inherited ignore is kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import anyio
+import pytest
+
+from batchgen.cli.signals import heed
+from batchgen.errors import ExitCode
+
+
+async def test_the_second_signal_leaves_with_the_code_of_the_first():
+    """Whoever is in a hurry gets away, and the exit code says what began it."""
+    told = []
+    stopped, left = anyio.Event(), anyio.Event()
+
+    def stop(code):
+        told.append(("stop", code))
+        stopped.set()
+
+    def leave(code):
+        told.append(("leave", code))
+        left.set()
+
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(heed, stop, leave)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stopped.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+        await left.wait()
+        tasks.cancel_scope.cancel()
+    assert told == [("stop", ExitCode.SIGTERM), ("leave", ExitCode.SIGTERM)]
+
+
+@pytest.fixture
+def nohup():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+async def test_nohup_is_respected(nohup):
+    """A run under nohup outlives the terminal that started it."""
+    told = []
+    stopped = anyio.Event()
+
+    def stop(code):
+        told.append(code)
+        stopped.set()
+
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(heed, stop, stop)
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGINT)
+        await stopped.wait()
+        tasks.cancel_scope.cancel()
+    assert told == [ExitCode.SIGINT]

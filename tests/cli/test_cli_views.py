@@ -1,0 +1,62 @@
+"""Plan and status look, and change nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from batchgen.cli import main
+
+
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_looking_leaves_no_trace(night, command):
+    """Neither makes a folder, asks for a key or needs the network."""
+    assert main([command, "night.yaml"]) == 0
+    assert [path.name for path in night.parent.iterdir()] == ["night.yaml"]
+
+
+def test_plan_only_some(night, capsys):
+    """`--only` plans what a run with it would buy."""
+    assert main(["plan", "night.yaml", "--only", "moon", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["to_buy"] == ["moon"]
+    assert [job["id"] for job in told["jobs"]] == ["moon"]
+
+
+def test_regions_follow_flag_manifest_environment(night, capsys, monkeypatch):
+    """A region that does not exist is refused, whoever names it; an explicit URL beats them."""
+    monkeypatch.setenv("DASHSCOPE_API_REGION", "atlantis")
+    assert main(["plan", "night.yaml"]) == 2
+    assert "there is no region atlantis" in capsys.readouterr().err
+    assert main(["plan", "night.yaml", "--sandbox"]) == 2
+    monkeypatch.setenv("DASHSCOPE_API_REGION", "singapore")
+    assert main(["plan", "night.yaml"]) == 0
+    assert main(["plan", "night.yaml", "--region", "atlantis"]) == 2
+
+
+def test_a_rehearsal_does_not_ask_the_environment_where_the_service_is(night, monkeypatch):
+    """A URL that would be refused does not matter where none is used."""
+    monkeypatch.setenv("DASHSCOPE_HTTP_BASE_URL", "gopher://nowhere")
+    assert main(["plan", "night.yaml"]) == 2
+    assert main(["plan", "night.yaml", "--sandbox"]) == 0
+
+
+def test_a_prompt_cannot_reach_the_terminal(night, capsys):
+    """Nothing that a manifest says is taken for a command to the terminal."""
+    night.write_text('name: "a[/nope]b"\njobs: [{model: wan2.6-t2v, prompt: "[red]\\e[2Jfox"}]')
+    assert main(["plan", "night.yaml"]) in {0, 2}
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "| true"])
+def test_nobody_has_to_listen(night, closed):
+    """A closed output is no bug: the exit code says what it would have said."""
+    line = f"set -o pipefail; {sys.executable} -m batchgen plan night.yaml {closed}"
+    run = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert run.returncode == 0
+    assert "Traceback" not in run.stderr
+    assert run.stderr == ""

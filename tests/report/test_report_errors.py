@@ -1,0 +1,47 @@
+"""Mistakes are told to people, bugs to those who mend them, secrets to nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from batchgen.errors import ManifestError, Mistake, Problem
+from batchgen.report.errors import bug_report, error_lines
+
+
+def test_every_problem_has_a_line():
+    """All the problems of a manifest, each at its place, then how many."""
+    problems = [
+        Problem("a.yaml", 3, 5, "unknown key", "did you mean `n`?"),
+        Problem("a", 0, 0, "x"),
+    ]
+    assert error_lines(ManifestError(problems)) == [
+        "a.yaml:3:5: unknown key (did you mean `n`?)",
+        "a: x",
+        "2 problems in the manifest; nothing was sent.",
+    ]
+
+
+def test_a_mistake_has_its_hint():
+    """What is wrong, then what to do, without controls."""
+    lines = error_lines(Mistake("no \x1bkey", hint="set one"))
+    assert lines == [r"batchgen: no \x1bkey", "  set one"]
+
+
+def explode(message):
+    raise RuntimeError(message)
+
+
+def test_a_bug_report_can_be_pasted():
+    """Where it happened and in which versions, without a key, a signature or a local value."""
+    url = "https://results.example/a.mp4?Signature=topsecret&Expires=1"
+    message = f"at {url} with Bearer abcdef and sk-0123456789abcdef"
+    with pytest.raises(RuntimeError) as caught:
+        explode(message)
+    report = "\n".join(bug_report(caught.value))
+    assert "Please report it" in report
+    assert "test_report_errors.py" in report
+    assert "at https://results.example/a.mp4?... with Bearer ... and sk-..." in report
+    assert "batchgen " in report
+    assert "Python 3" in report
+    assert "aiohttp 3" in report
+    assert "topsecret" not in report

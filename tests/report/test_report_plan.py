@@ -1,0 +1,95 @@
+"""The plan says what the next run buys."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from batchgen.catalog import Money
+from batchgen.manifest import load
+from batchgen.report.plan import MOST_ROWS, plan_data, plan_view
+from batchgen.report.screen import Screen
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    path = tmp_path / "night.yaml"
+    entries = [f"  - {{id: fox-{n}, prompt: fox {n}, duration: 5}}" for n in range(MOST_ROWS)]
+    text = "defaults: {model: wan2.6-t2v, size: 1280*720}\njobs:\n" + "\n".join(entries)
+    path.write_text(text)
+    return load(path)
+
+
+def reports(manifest, job):
+    return [job(one.id, state="new", price=one.price) for one in manifest.jobs]
+
+
+def test_what_the_next_run_buys(manifest, job, batch, shown):
+    """Jobs, seconds and money by model, and the sum in words."""
+    seen = shown(plan_view(manifest, batch(*reports(manifest, job))))
+    assert "night: 40 jobs" in seen
+    assert ["wan2.6-t2v", "40", "200", "seconds", "USD", "20.00"] in [
+        line.split() for line in seen.splitlines()
+    ]
+    assert "The next run buys 40 jobs for USD 20.00 at most" in seen
+    assert ["fox-7", "new", "wan2.6-t2v", "USD", "0.50"] in [
+        line.split() for line in seen.splitlines()
+    ]
+
+
+def test_many_jobs_are_only_counted(manifest, job, batch, shown):
+    """Beyond a screenful each job is shown only when all are asked for."""
+    report = batch(*reports(manifest, job), job("one-more", state="new"))
+    assert "fox-7" not in shown(plan_view(manifest, report))
+    assert "fox-7" in shown(plan_view(manifest, report, every_job=True))
+
+
+def test_what_was_bought_is_not_bought_again(manifest, job, batch, shown):
+    """Jobs that are done or under way are told apart, with what they cost."""
+    first, second, *others = reports(manifest, job)
+    done = job(first.id, state="done")
+    doubt = job(second.id, state="in doubt")
+    report = batch(done, doubt, *others, spent=Money(500_000, "USD"))
+    seen = shown(plan_view(manifest, report))
+    assert "The next run buys 38 jobs for USD 19.00 at most" in seen
+    assert "Not bought again: 1 done, 1 in doubt." in seen
+    assert "So far: spent USD 0.50." in seen
+    assert "never sends it again by itself" in seen
+
+
+def test_an_unknown_price_is_said(manifest, job, batch, shown):
+    """A sum that leaves something out says so."""
+    report = batch(*reports(manifest, job)[:2], job("fox-2", state="new", price=None))
+    seen = shown(plan_view(manifest, report))
+    assert "for USD 1.00 and 1 job of unknown price at most" in seen
+    assert plan_data(report)["without_price"] == ["fox-2"]
+
+
+def test_two_currencies_stay_apart(manifest, job, batch):
+    """Amounts of two currencies are never added."""
+    yuan = job("fox-1", state="new", price=Money(3_000_000, "CNY"))
+    told = plan_data(batch(job("fox-0", state="new"), yuan))
+    assert told["to_spend"] == [
+        {"amount": 0.5, "currency": "USD"},
+        {"amount": 3.0, "currency": "CNY"},
+    ]
+
+
+def test_nothing_left_to_buy(manifest, job, batch, shown):
+    """A finished batch says that it costs nothing more."""
+    assert "The next run buys nothing." in shown(plan_view(manifest, batch(job("fox-0"))))
+
+
+def test_plan_json(manifest, job, batch):
+    """A program finds the ids that would be bought."""
+    told = plan_data(batch(job("fox-0"), job("fox-1", state="pending")))
+    assert json.loads(json.dumps(told)) == told
+    assert told["to_buy"] == ["fox-1"]
+    assert told["counts"] == {"done": 1, "pending": 1}
+
+
+def test_an_id_is_no_markup(manifest, job, batch, capsys):
+    """Brackets in what a person wrote are brackets, not colours and no error."""
+    Screen().tell(plan_view(manifest, batch(job("fox[/nope]", state="done"))))
+    assert "fox[/nope]" in capsys.readouterr().out
