@@ -123,23 +123,27 @@ class Run:
 
     async def _work(self, batch: Batch, journal: Journal, tree: Tree, facts: list[f.Fact]) -> None:
         from batchgen.runner.clock import Clock  # noqa: PLC0415 - as above: aiohttp
+        from batchgen.runner.errand import Errand  # noqa: PLC0415
         from batchgen.runner.start import start  # noqa: PLC0415
 
         async with self._connect() as endpoint:
             await self._note(journal, facts)
+            errand = Errand(
+                manifest=self._manifest.name,
+                folder=self._manifest.folder,
+                catalog=self._catalog,
+                region=self._region,
+                request_of=self._request_of(journal),
+                clock=Clock(self._wall()),
+            )
             running = start(
+                errand,
                 batch,
                 journal,
                 tree,
                 base_url=endpoint.base_url,
                 key=endpoint.key,
                 workspace=endpoint.workspace,
-                catalog=self._catalog,
-                region=self._region,
-                manifest=self._manifest.name,
-                folder=self._manifest.folder,
-                request_of=self._request_of(journal),
-                clock=Clock(self._wall()),
                 give_up=self._settings.give_up,
                 on_progress=self._on_progress,
             )

@@ -175,7 +175,7 @@ class Job:
     """From the submit to the moment its success was seen."""
     not_before: float = 0.0
     tries: int = 0
-    """Requests in a row that the service did not take."""
+    """Requests in a row that the service did not take, for the same reason."""
     expires: float = 0.0
     results: list[Result] = field(default_factory=list)
     reserved: int = 0
@@ -253,11 +253,11 @@ def _submitted(job: Job, fact: f.Submitted) -> None:
 
 def _deferred(job: Job, fact: f.Deferred | f.Requeued) -> None:
     job.not_before = fact.until
-    job.tries += 1
     job.reserved = 0
     if isinstance(fact, f.Deferred):
         # Nothing was taken: the attempt did not happen, and its number is used again.
         job.attempt -= 1
+        job.tries = job.tries + 1 if job.code == fact.code else 1
         job.code, job.message = fact.code, fact.message
 
 

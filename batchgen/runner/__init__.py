@@ -5,6 +5,7 @@
 ``fetcher``    one result to disk      ``sealer``  one sidecar
 ``outcome``    what comes of an action ``clock``   the loop's time as the wall's
 ``media``      local inputs, inlined   ``progress``  how far it has come
+``errand``     what all hands know     ``start``   puts it all together
 """
 
 from __future__ import annotations

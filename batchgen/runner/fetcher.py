@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from random import Random
+from collections.abc import Mapping
 
 from batchgen.artifacts import NotMedia, Occupied, Part, Tree, result_name
-from batchgen.catalog import Catalog, Request
 from batchgen.core import facts as f
 from batchgen.core.lifecycle import Job
 from batchgen.core.policy import backoff
 from batchgen.dashscope.downloads import Downloaded, Downloader, DownloadFailed, FailureKind
-from batchgen.runner.clock import Clock
+from batchgen.runner.errand import Errand
 from batchgen.runner.outcome import LinkKey, Outcome, about
 
 MAX_BYTES = 2**30
@@ -26,29 +24,22 @@ class Fetcher:
 
     def __init__(
         self,
-        *,
+        errand: Errand,
         downloader: Downloader,
         tree: Tree,
         links: Mapping[LinkKey, str],
-        catalog: Catalog,
-        request_of: Callable[[str], Request],
-        clock: Clock,
-        dice: Random,
     ) -> None:
+        self._errand = errand
         self._downloader = downloader
         self._tree = tree
         self._links = links
-        self._catalog = catalog
-        self._request_of = request_of
-        self._clock = clock
-        self._dice = dice
         self._validators: dict[LinkKey, str | None] = {}
 
     async def fetch(self, job: Job, index: int) -> Outcome:
         """Download one result. Raises MachineError when the disk refuses."""
         key = (job.id, job.attempt, index)
-        count = max(self._request_of(job.request).results, len(job.results))
-        model = self._catalog.find(job.model)
+        count = max(self._errand.request(job).results, len(job.results))
+        model = self._errand.model(job)
         suffix = model.suffix if model else ""
         if (url := self._links.get(key)) is None:
             return self._broken(job, index, "its URL is not known any more", stale=True, wait=0.0)
@@ -67,7 +58,7 @@ class Fetcher:
         except Occupied as error:
             return self._parked(job, error.message)
         file = {**measured.as_json(), **published.as_json()}
-        saved = f.Saved(**about(job, self._clock.now()), index=index, file=file)
+        saved = f.Saved(**about(job, self._errand.clock.now()), index=index, file=file)
         return Outcome((saved,))
 
     async def _download(self, url: str, part: Part, key: LinkKey) -> Downloaded | DownloadFailed:
@@ -102,11 +93,11 @@ class Fetcher:
         tries = job.results[index].tries + 1
         if tries > MAX_TRIES:
             return self._parked(job, f"{tries} downloads in a row broke, the last one: {reason}")
-        now = self._clock.now()
-        seconds = backoff(tries, self._dice.random()) if wait is None else wait
+        now = self._errand.clock.now()
+        seconds = backoff(tries, self._errand.dice.random()) if wait is None else wait
         kind = f.LinkStale if stale else f.FetchDeferred
         fact = kind(**about(job, now), index=index, until=now + seconds, reason=reason)
         return Outcome((fact,))
 
     def _parked(self, job: Job, reason: str) -> Outcome:
-        return Outcome((f.Parked(**about(job, self._clock.now()), reason=reason),))
+        return Outcome((f.Parked(**about(job, self._errand.clock.now()), reason=reason),))

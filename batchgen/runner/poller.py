@@ -5,50 +5,34 @@ No failed question ends a job: only an answer about the task does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from random import Random
 from typing import Any
 
-from batchgen.catalog import Catalog, Model, Request
+from batchgen.catalog import Model
 from batchgen.core import facts as f
 from batchgen.core.lifecycle import Job, State
 from batchgen.core.policy import RETENTION, Policy, backoff
 from batchgen.dashscope.answers import NoAnswer, ResultError, ResultUrl, Task, TaskStatus
 from batchgen.dashscope.client import Service
 from batchgen.dashscope.refusals import RefusalKind
-from batchgen.runner.clock import Clock
+from batchgen.runner.errand import Errand
 from batchgen.runner.outcome import Outcome, about
 
 
 class Poller:
     """Turns a look at a task into facts."""
 
-    def __init__(
-        self,
-        *,
-        service: Service,
-        catalog: Catalog,
-        request_of: Callable[[str], Request],
-        region: str | None,
-        policy: Policy,
-        clock: Clock,
-        dice: Random,
-    ) -> None:
+    def __init__(self, errand: Errand, service: Service, policy: Policy) -> None:
+        self._errand = errand
         self._service = service
-        self._catalog = catalog
-        self._request_of = request_of
-        self._region = region
         self._policy = policy
-        self._clock = clock
-        self._dice = dice
         self._throttled = 0
 
     async def poll(self, job: Job) -> Outcome:
         """GET the job's task."""
-        model = self._catalog.find(job.model)
+        model = self._errand.model(job)
         if model is None or job.task_id is None:
             parked = f.Parked(
-                **about(job, self._clock.now()),
+                **about(job, self._errand.clock.now()),
                 reason=f"the catalog no longer has {job.model}: its answer cannot be read",
             )
             return Outcome((parked,))
@@ -60,7 +44,7 @@ class Poller:
                 return self._after_task(job, model, task)
 
     def _after_no_answer(self, job: Job, answer: NoAnswer) -> Outcome:
-        now = self._clock.now()
+        now = self._errand.clock.now()
         if answer.kind is RefusalKind.ACCOUNT:
             stop = f.LaneStopped(
                 at=now,
@@ -72,12 +56,12 @@ class Poller:
             return Outcome((stop,), heard=True, key_refused=True)
         if answer.throttled:
             self._throttled += 1
-            wait = backoff(self._throttled, self._dice.random(), hint=answer.retry_after)
+            wait = backoff(self._throttled, self._errand.dice.random(), hint=answer.retry_after)
             return Outcome(heard=True, queries_wait=now + wait)
         return Outcome(heard=answer.kind is not None, reason=answer.reason)
 
     def _after_task(self, job: Job, model: Model, task: Task) -> Outcome:
-        says = about(job, self._clock.now())
+        says = about(job, self._errand.clock.now())
         match task.status:
             case TaskStatus.SUCCEEDED:
                 return self._succeeded(job, model, task, says)
@@ -105,7 +89,7 @@ class Poller:
         ends = [result.expires for result in task.results if isinstance(result, ResultUrl)]
         cost = None
         if task.usage is not None:
-            cost = model.cost(self._request_of(job.request), task.usage, self._region)
+            cost = model.cost(self._errand.request(job), task.usage, self._errand.region)
         rendered = f.Rendered(
             **says,
             results=tuple(map(_reference, task.results)),

@@ -7,12 +7,8 @@ everything else is ``SubmitLost``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from random import Random
 from urllib.parse import quote
 
-from batchgen.catalog import Catalog, Request
 from batchgen.core import facts as f
 from batchgen.core.lifecycle import Job
 from batchgen.core.policy import backoff
@@ -20,7 +16,7 @@ from batchgen.core.standing import Standing
 from batchgen.dashscope.answers import Accepted, Ambiguous, Refused
 from batchgen.dashscope.client import Service, Unsent
 from batchgen.dashscope.refusals import RefusalKind
-from batchgen.runner.clock import Clock
+from batchgen.runner.errand import Errand
 from batchgen.runner.media import MediaChanged, inline
 from batchgen.runner.outcome import Outcome, about
 
@@ -34,47 +30,33 @@ class Submitter:
     """Turns a job that is being submitted into the facts of its answer."""
 
     def __init__(
-        self,
-        *,
-        service: Service,
-        catalog: Catalog,
-        request_of: Callable[[str], Request],
-        standing: Standing,
-        folder: Path,
-        labels: bool,
-        clock: Clock,
-        dice: Random,
+        self, errand: Errand, service: Service, standing: Standing, *, labels: bool
     ) -> None:
+        self._errand = errand
         self._service = service
-        self._catalog = catalog
-        self._request_of = request_of
         self._standing = standing
-        self._folder = folder
         self._labels = labels
-        self._clock = clock
-        self._dice = dice
 
     async def submit(self, job: Job) -> Outcome:
         """POST the job's request. Only the caller's cancellation ends it without an outcome."""
-        request = self._request_of(job.request)
-        model = self._catalog.find(request.model)
+        request, model = self._errand.request(job), self._errand.model(job)
         if model is None:
-            return self._refused(job, "UnknownModel", f"the catalog has no {request.model}")
+            return self._refused(job, "UnknownModel", f"the catalog has no {job.model}")
         try:
-            body = model.body(request, await inline(request.media, self._folder))
+            body = model.body(request, await inline(request.media, self._errand.folder))
         except MediaChanged as error:
             return self._refused(job, "InputChanged", str(error))
         headers = {**model.headers, **self._label(job)}
         match await self._service.submit(model.path, body, headers):
             case Accepted(task_id=task_id, request_id=request_id):
                 fact = f.Submitted(
-                    **about(job, self._clock.now()), task_id=task_id, request_id=request_id
+                    **about(job, self._errand.clock.now()), task_id=task_id, request_id=request_id
                 )
                 return Outcome((fact,), heard=True)
             case Refused() as answer:
                 return self._after_refusal(job, answer)
             case Ambiguous(reason=reason):
-                lost = f.SubmitLost(**about(job, self._clock.now()), reason=reason)
+                lost = f.SubmitLost(**about(job, self._errand.clock.now()), reason=reason)
                 return Outcome((lost,), heard=True)
             case Unsent(reason=reason):
                 return self._after_unsent(job, reason)
@@ -106,22 +88,22 @@ class Submitter:
         return Outcome(facts, heard=False, reason=reason)
 
     def _refused(self, job: Job, code: str, message: str) -> Outcome:
-        fact = f.Refused(**about(job, self._clock.now()), code=code, message=message)
+        fact = f.Refused(**about(job, self._errand.clock.now()), code=code, message=message)
         return Outcome((fact,), heard=True)
 
     def _stopped(self, job: Job, model: str | None, code: str, message: str) -> Outcome:
-        now = self._clock.now()
+        now = self._errand.clock.now()
         stop = f.LaneStopped(at=now, account=job.account, model=model, code=code, message=message)
         return Outcome((self._deferred(job, code, message, 0.0), stop), heard=True)
 
     def _deferred(self, job: Job, code: str, message: str, wait: float | None) -> f.Deferred:
         """Back into line; ``wait`` is None where the job itself has to pause."""
-        now = self._clock.now()
-        seconds = backoff(job.tries + 1, self._dice.random()) if wait is None else wait
+        now = self._errand.clock.now()
+        seconds = backoff(job.tries + 1, self._errand.dice.random()) if wait is None else wait
         return f.Deferred(**about(job, now), until=now + seconds, code=code, message=message)
 
     def _pause(self, job: Job, reason: str, hint: float | None) -> f.LanePaused:
-        now = self._clock.now()
+        now = self._errand.clock.now()
         tries = self._standing.gate(job).pauses + 1
-        until = now + backoff(tries, self._dice.random(), hint=hint)
+        until = now + backoff(tries, self._errand.dice.random(), hint=hint)
         return f.LanePaused(at=now, account=job.account, model=None, until=until, reason=reason)
