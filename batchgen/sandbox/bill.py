@@ -1,3 +1,5 @@
+"""The bill: what the service would charge, and for what."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,3 +1,5 @@
+"""Connections that end badly, on purpose."""
+
 from __future__ import annotations
 
 import socket

@@ -1,3 +1,5 @@
+"""The sandbox as a whole: its parts put together, opened and closed."""
+
 from __future__ import annotations
 
 import asyncio

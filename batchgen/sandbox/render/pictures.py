@@ -1,3 +1,5 @@
+"""Still pictures: the PNG of a card, and the input pictures that a card starts from."""
+
 from __future__ import annotations
 
 from pathlib import Path
