@@ -1,4 +1,4 @@
-"""Connections that end badly, on purpose."""
+"""Connections: how one ends badly on purpose, and which are this machine's own."""
 
 from __future__ import annotations
 

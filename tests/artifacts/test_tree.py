@@ -135,6 +135,18 @@ async def test_discarded_part_starts_from_nothing(tree):
     assert published.path.read_bytes() == b"newer"
 
 
+async def test_restarted_part_goes_on_from_nothing(tree):
+    """A server that ignores where we stopped makes us begin again, in the same open part."""
+    part = tree.part("fox.mp4")
+    async with part:
+        await part.write(b"old")
+        await part.restart()
+        assert await part.size() == 0
+        await part.write(b"new")
+        await part.finish()
+    assert (await tree.publish(part, "fox.mp4")).path.read_bytes() == b"new"
+
+
 async def test_part_is_measured_before_it_is_published(tree, silent):
     """What came is told from an error page while it has no final name yet."""
     assert (await (await finished(tree, silent)).measure()).frames == 20

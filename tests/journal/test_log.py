@@ -95,6 +95,15 @@ def test_a_request_is_kept_once(folder: Path, story: list[Fact]):
             journal.request("b")
 
 
+async def test_a_jobs_story_is_its_facts_alone_in_order(folder: Path, story: list[Fact]):
+    """One job's facts are read without the others'."""
+    with open_sandbox(folder) as journal:
+        journal.append(story)
+        fox = [fact for fact in story if getattr(fact, "job", None) == "fox"]
+        assert await journal.story("fox") == fox
+        assert await journal.story("nobody") == []
+
+
 def test_links_go_as_results_are_saved(folder: Path, home: Path):
     """A signed URL is kept until its result is saved; then no trace of it is in any file."""
     with open_sandbox(folder) as journal:

@@ -1,4 +1,4 @@
-"""Still pictures: the PNG of a card, and the input pictures that a card starts from."""
+"""What a card is painted on: a palette from the seed, or the input picture, opened with care."""
 
 from __future__ import annotations
 

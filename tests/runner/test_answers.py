@@ -1,0 +1,205 @@
+"""What each answer of the service means for a job, told by a server that says what a test wants."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from PIL import Image
+
+from batchgen.api import Endpoint, Run, Summary
+from batchgen.dashscope.endpoint import Secret
+from batchgen.errors import ExitCode
+from batchgen.manifest import load
+
+pytestmark = pytest.mark.looptime
+
+MANIFEST = """
+jobs:
+  - {id: stamp, prompt: A stamp., model: wan2.2-t2i-flash, size: 512*512, n: 2}
+"""
+MADE = {"output": {"task_status": "PENDING", "task_id": "t-1"}, "request_id": "r-1"}
+
+
+def status(word: str, **more) -> dict:
+    return {"request_id": "r", "output": {"task_id": "t-1", "task_status": word, **more}}
+
+
+class Scripted:
+    """Answers submits and questions from two lists; the last answer of each is repeated."""
+
+    def __init__(self, posts: list, looks: list) -> None:
+        self.posts, self.looks = posts, looks
+        self.count = 0
+        self.url = ""
+
+    async def submit(self, _request: web.Request) -> web.Response:
+        self.count += 1
+        return self._say(self.posts)
+
+    async def look(self, _request: web.Request) -> web.Response:
+        return self._say(self.looks)
+
+    def _say(self, answers: list) -> web.Response:
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        code, body = answer if isinstance(answer, tuple) else (200, answer)
+        text = body if isinstance(body, str) else json.dumps(body).replace("HOST", self.url)
+        return web.Response(status=code, text=text, content_type="application/json")
+
+    async def picture(self, request: web.Request) -> web.Response:
+        target = io.BytesIO()
+        Image.new("RGB", (8, 8), "navy").save(target, "PNG")
+        return web.Response(body=target.getvalue())
+
+
+@asynccontextmanager
+async def serving(server: Scripted):
+    application = web.Application()
+    application.router.add_post("/api/v1/services/{path:.*}", server.submit)
+    application.router.add_get("/api/v1/tasks/{task_id}", server.look)
+    application.router.add_get("/{name}.png", server.picture)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        server.url = "http://{}:{}".format(*runner.addresses[0])
+        yield Endpoint(base_url=f"{server.url}/api/v1", key=Secret("sk-canary"))
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run the manifest against a script; what came of it."""
+
+    async def run(server: Scripted) -> Summary:
+        path = tmp_path / "film.yaml"
+        path.write_text(MANIFEST)
+        return await Run(load(path), lambda: serving(server)).run()
+
+    return run
+
+
+def done(*results: dict) -> dict:
+    return {**status("SUCCEEDED", results=list(results)), "usage": {"image_count": len(results)}}
+
+
+BOTH = done({"url": "HOST/1.png"}, {"url": "HOST/2.png"})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"request_id": "r"},
+        {"output": {"task_status": "PENDING", "task_id": ""}},
+        "{not json",
+        (302, "moved"),
+        (500, {"code": "InternalError", "message": "oops", "request_id": "r"}),
+        (502, "<html>bad gateway</html>"),
+    ],
+    ids=["no output", "empty id", "garbage", "redirect", "internal error", "gateway"],
+)
+async def test_an_answer_that_proves_nothing_leaves_the_job_in_doubt(run, answer):
+    """One POST, held and named: exit 3."""
+    server = Scripted([answer], [status("RUNNING")])
+    summary = await run(server)
+    assert (summary.exit_code, server.count) == (ExitCode.NEEDS_A_PERSON, 1)
+    assert [job.state for job in summary.jobs] == ["in doubt"]
+
+
+@pytest.mark.parametrize("code", ["Throttling", "Throttling.RateQuota", "Throttling.BurstRate"])
+async def test_a_refusal_for_now_is_sent_again_later(run, code):
+    """Throttling, also with a 5xx status, surely took nothing."""
+    refusal = {"code": code, "message": "later", "request_id": "r"}
+    server = Scripted([(429, refusal), (503, refusal), MADE], [BOTH])
+    assert (await run(server)).exit_code is ExitCode.DONE
+    assert server.count == 3
+
+
+async def test_a_refusal_for_good_fails_the_job_in_the_services_words(run):
+    """An invalid request is never sent again."""
+    no = {"code": "InvalidParameter", "message": "The size is not match", "request_id": "r"}
+    summary = await run(server := Scripted([(400, no)], [BOTH]))
+    assert (summary.exit_code, server.count) == (ExitCode.SOME_FAILED, 1)
+    assert (summary.failed[0].code, summary.failed[0].message) == (no["code"], no["message"])
+
+
+async def test_an_input_that_could_not_be_fetched_is_tried_a_few_times(run):
+    """A download time-out at the service is worth three requests, not more."""
+    slow = {"code": "InvalidParameter.DataInspection", "message": "timed out", "request_id": "r"}
+    summary = await run(server := Scripted([(400, slow)], [BOTH]))
+    assert (summary.exit_code, server.count) == (ExitCode.SOME_FAILED, 3)
+
+
+async def test_arrears_stop_the_account(run):
+    """Exit 5, and the job waits for the bill to be paid."""
+    broke = {"code": "Arrearage", "message": "overdue payment", "request_id": "r"}
+    summary = await run(server := Scripted([(400, broke)], [BOTH]))
+    assert (summary.exit_code, server.count) == (ExitCode.ACCOUNT, 1)
+    assert summary.count("pending") == 1
+
+
+async def test_unknown_right_after_the_submit_is_waited_out(run):
+    """The service may need a moment to know its own task."""
+    server = Scripted([MADE], [status("UNKNOWN"), status("UNKNOWN"), BOTH])
+    assert (await run(server)).exit_code is ExitCode.DONE
+
+
+async def test_unknown_for_ever_is_a_named_loss(run):
+    """After the grace the job is lost, a person's matter, and not sent again."""
+    summary = await run(server := Scripted([MADE], [status("UNKNOWN")]))
+    assert (summary.exit_code, server.count) == (ExitCode.NEEDS_A_PERSON, 1)
+    assert [job.state for job in summary.jobs] == ["lost"]
+
+
+async def test_results_that_only_came_in_part_are_kept_and_told(run, tmp_path):
+    """One image of two: it is on disk with a sidecar, and exit 1 tells the service's words."""
+    half = done({"url": "HOST/1.png"}, {"code": "InternalError.Timeout", "message": "too slow"})
+    summary = await run(Scripted([MADE], [half]))
+    assert summary.exit_code is ExitCode.SOME_FAILED
+    assert summary.failed[0].message == "InternalError.Timeout: too slow"
+    folder = tmp_path / "output" / "film"
+    assert sorted(path.name for path in folder.glob("[!.]*")) == ["stamp-1.png", "stamp.json"]
+    assert len(json.loads((folder / "stamp.json").read_text())["files"]) == 1
+
+
+async def test_a_success_without_results_needs_a_person(run):
+    """Paid, but nothing to fetch: nobody may call that done."""
+    summary = await run(Scripted([MADE], [done()]))
+    assert summary.exit_code is ExitCode.NEEDS_A_PERSON
+    assert [job.state for job in summary.jobs] == ["stuck"]
+
+
+async def test_a_task_that_was_cancelled_elsewhere_is_not_sent_again(run):
+    """Somebody meant it."""
+    summary = await run(server := Scripted([MADE], [status("CANCELED")]))
+    assert (summary.exit_code, server.count) == (ExitCode.NEEDS_A_PERSON, 1)
+
+
+async def test_the_services_own_failure_gets_one_more_attempt(run, tmp_path):
+    """An InternalError is unbilled; the sidecar of the second attempt tells of both."""
+    oops = status("FAILED", code="InternalError.Algo", message="oops")
+    summary = await run(server := Scripted([MADE], [oops, BOTH]))
+    assert (summary.exit_code, server.count) == (ExitCode.DONE, 2)
+    sidecar = json.loads((tmp_path / "output" / "film" / "stamp.json").read_text())
+    assert [attempt["outcome"] for attempt in sidecar["attempts"]] == ["FAILED", "SUCCEEDED"]
+
+
+async def test_a_key_that_queries_refuse_ends_the_run_at_once(run):
+    """Without a way to ask, the run leaves with exit 5; the task can still be collected."""
+    gone = {"code": "InvalidApiKey", "message": "Invalid API-key provided.", "request_id": "r"}
+    summary = await run(Scripted([MADE], [(401, gone)]))
+    assert summary.exit_code is ExitCode.ACCOUNT
+    assert summary.count("rendering") == 1
+    assert summary.seconds < 60
+
+
+async def test_answers_that_make_no_sense_are_asked_again(run):
+    """HTML, cut JSON, an unknown status and another task's id are no news."""
+    strange = {"output": {"task_id": "t-1", "task_status": "DREAMING"}}
+    other = {"output": {"task_id": "t-2", "task_status": "FAILED"}}
+    server = Scripted([MADE], [(200, "<html>"), (200, '{"output": {"ta'), strange, other, BOTH])
+    assert (await run(server)).exit_code is ExitCode.DONE
