@@ -23,10 +23,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from batchgen.api import BatchReport, Endpoint, JobReport, Run, Settings, Summary, plan, run
+    from batchgen.api import (
+        BatchReport,
+        Endpoint,
+        JobReport,
+        Run,
+        Settings,
+        Summary,
+        load,
+        plan,
+        run,
+    )
     from batchgen.dashscope.endpoint import Secret
     from batchgen.errors import BatchgenError, ExitCode, ManifestError
-    from batchgen.manifest import Manifest, load
+    from batchgen.manifest import Manifest
     from batchgen.runner.progress import Progress
     from batchgen.sandbox import Sandbox
 
@@ -44,7 +54,7 @@ _HOMES = {
     "Secret": "batchgen.dashscope.endpoint",
     "Settings": "batchgen.api",
     "Summary": "batchgen.api",
-    "load": "batchgen.manifest",
+    "load": "batchgen.api",
     "plan": "batchgen.api",
     "run": "batchgen.api",
 }

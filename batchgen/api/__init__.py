@@ -3,22 +3,23 @@
 ``endpoint``  where the service is and who asks     ``settings``  what a caller may choose
 ``standing``  plan and status: where a batch stands  ``runs``      one run, start to end
 ``summary``   what a run comes to, exit code included
+``arrival``   what a run finds when it arrives
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchgen.api.endpoint import Endpoint, Place, find_endpoint, find_place
+from batchgen.api.endpoint import Endpoint, Place, find_place
 from batchgen.api.runs import Connect, Run
 from batchgen.api.settings import Settings
 from batchgen.api.standing import BatchReport, JobReport
 from batchgen.api.standing import look as plan
 from batchgen.api.summary import Summary
-from batchgen.catalog import load as load_catalog
 from batchgen.manifest import Manifest
+from batchgen.manifest import load as read_manifest
 
 if TYPE_CHECKING:  # the runner brings aiohttp, which most calls do without
     from batchgen.runner.progress import Progress
@@ -32,21 +33,25 @@ __all__ = [
     "Run",
     "Settings",
     "Summary",
-    "connect_to",
     "find_place",
+    "load",
     "plan",
     "run",
 ]
 
 
-def connect_to(place: Place, manifest: Manifest) -> Connect:
-    """A way to the service that a place and a manifest name; the key is read when it is opened."""
+def load(path: Path, *, place: Place | None = None) -> Manifest:
+    """Read and check a manifest, for the region that the run of the same ``place`` will ask.
 
-    @asynccontextmanager
-    async def connect() -> AsyncIterator[Endpoint]:
-        yield find_endpoint(place, manifest.region, load_catalog())
-
-    return connect
+    Raises ManifestError with every problem at its place, and Mistake for what is no manifest.
+    """
+    place = place or find_place()
+    return read_manifest(
+        path,
+        region=place.region,
+        default_region=place.fallback,
+        check_region=place.check_region,
+    )
 
 
 async def run(
@@ -62,13 +67,4 @@ async def run(
     signal handlers; a cancelled call takes in the answers to POSTs under way first (10 s at most).
     Raises Mistake and BatchHeld before anything is done.
     """
-    place = find_place()
-    region = place.region_of(manifest.region)
-    running = Run(
-        manifest,
-        connect or connect_to(place, manifest),
-        settings,
-        region=region,
-        on_progress=on_progress,
-    )
-    return await running.run()
+    return await Run(manifest, settings, connect=connect, on_progress=on_progress).run()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchgen.api.settings import Settings, policy_of
 from batchgen.catalog import Catalog, Money
 from batchgen.catalog import load as load_catalog
-from batchgen.core.lifecycle import UNPAID, Job, State
+from batchgen.core.lifecycle import NEEDS_A_PERSON, UNPAID, Job, State
 from batchgen.core.standing import Standing
 from batchgen.core.wishes import Wish
 from batchgen.journal import Journal
@@ -33,6 +33,8 @@ class JobReport:
     files: tuple[str, ...]
     code: str | None
     message: str | None
+    listed: bool = True
+    """The manifest names it; False where only the journal still does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,7 @@ def _reports(manifest: Manifest, standing: Standing, *, running: bool) -> Iterab
     named = {job.id for job in manifest.jobs}
     for job in standing.jobs.values():
         if job.id not in named and job.state is not State.WITHDRAWN:
-            yield report_of(job, running=running)
+            yield replace(report_of(job, running=running), listed=False)
 
 
 def report_of(
@@ -155,10 +157,10 @@ def report_of(
 
 
 def _word(job: Job, *, changed: bool, running: bool) -> str:
-    if changed:
-        return State.PENDING if job.state in UNPAID else CHANGED
     if job.state is State.SUBMITTING and not running:
         return State.IN_DOUBT
+    if changed and job.state not in NEEDS_A_PERSON:
+        return State.PENDING if job.state in UNPAID else CHANGED
     return job.state
 
 

@@ -48,6 +48,8 @@ class Summary:
     seconds: float
     stops: tuple[str, ...] = ()
     """What the account has stopped, in the service's words."""
+    budget_reached: bool = False
+    """Jobs are left that the budget does not allow."""
     error: BatchgenError | None = None
     """What ended the run early."""
     signal: ExitCode | None = None
@@ -85,12 +87,13 @@ class Summary:
         codes = {
             ExitCode.SOME_FAILED: self.failed,
             ExitCode.NEEDS_A_PERSON: self.need_a_person or self.changed,
-            ExitCode.ACCOUNT: self.stops,
+            ExitCode.ACCOUNT: self.stops or self.budget_reached,
             ExitCode.MORE_TO_DO: self.unfinished,
         }
         found = [code for code, reason in codes.items() if reason]
         found += [self.error.exit_code] if self.error else []
-        return [*found, self.signal] if self.signal else found
+        stopped = self.signal is not None and self.signal is not ExitCode.MORE_TO_DO
+        return [*found, self.signal] if stopped and self.signal else found
 
 
 def worst(codes: Sequence[ExitCode]) -> ExitCode:

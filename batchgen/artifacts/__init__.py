@@ -35,7 +35,7 @@ from batchgen.artifacts.names import (
     slug,
 )
 from batchgen.artifacts.part import Part
-from batchgen.artifacts.sidecar import sidecar, without_secrets
+from batchgen.artifacts.sidecar import sidecar
 from batchgen.artifacts.tree import Occupied, Published, Tree
 
 __all__ = [
@@ -53,5 +53,4 @@ __all__ = [
     "sidecar",
     "sidecar_name",
     "slug",
-    "without_secrets",
 ]

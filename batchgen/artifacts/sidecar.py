@@ -14,18 +14,14 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from batchgen.redaction import without_secrets
+
 FORMAT = 1
 """Number of the document's form, in `batchgen.sidecar`; it grows when a reader must know."""
-
-_QUERY = re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s?#\"'<>]*)[?#][^\s\"'<>]*", re.IGNORECASE)
-_USERINFO = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^\s/?#@\"'<>]*@", re.IGNORECASE)
-_INLINED = re.compile(r"\b(data:[\w.+-]*(?:/[\w.+-]+)?)(?:;[\w.=+-]+)*,[^\s\"'<>]+", re.IGNORECASE)
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 def sidecar(
@@ -106,16 +102,6 @@ def _printable(value: Any) -> Any:
     if isinstance(value, Sequence):
         return [_printable(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def without_secrets(text: str) -> str:
-    """Return a text without the queries and passwords of its URLs and without inlined data.
-
-    ``https://host/a.png?Signature=x`` becomes ``https://host/a.png``, and
-    ``data:image/png;base64,iVBO`` becomes ``data:image/png``.
-    """
-    text = _INLINED.sub(r"\1", _USERINFO.sub(r"\1", _QUERY.sub(r"\1", text)))
-    return _HALF_CHARACTER.sub("\ufffd", text)
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from batchgen.api import Endpoint, Settings
 from batchgen.dashscope.endpoint import Secret
@@ -22,11 +22,11 @@ class Rehearsal:
         self._folder = batch / ".batchgen" / "sandbox"
         self._speed = settings.service_speed
         self.bill: str | None = None
-        """In words, of all runs so far; None where this one asked nothing."""
+        """In words, of all runs so far; None where this one asked nothing, or the disk refuses."""
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Endpoint]:
-        """Raises Mistake where the extra is not installed."""
+        """Raises Mistake where the extra is not installed, MachineError where the disk refuses."""
         # The server's half of aiohttp, only where something is asked.
         from batchgen.cli.stand_in import bill_line, opened  # noqa: PLC0415
         from batchgen.sandbox import Sandbox  # noqa: PLC0415
@@ -36,4 +36,5 @@ class Rehearsal:
             try:
                 yield Endpoint(base_url=sandbox.base_url, key=Secret("sk-sandbox"))
             finally:
-                self.bill = bill_line(sandbox.bill())
+                with suppress(OSError):
+                    self.bill = bill_line(sandbox.bill())

@@ -21,7 +21,8 @@ index it was in, into the one its state belongs to:
                 ``_looks`` where a URL went stale              -> Poll
                 ``_seals`` when every result is settled        -> Seal
     FAILED      ``_retries``, where the policy allows another attempt
-    PARKED      ``_parked``, where a new run finds it and looks again
+    PARKED, LOST  ``_parked``, where a new run finds it and looks again
+    EXPIRED     ``_seals``, where some results were saved in time -> Seal
 
 ``settle`` says that an action is over: what its facts left undone is filed again.
 """
@@ -210,8 +211,10 @@ class Batch:
                 self._looks.put(job.id, fact.at + self._look_in(job, fact.at))
             case State.READY:
                 self._file_results(job)
-            case State.PARKED:
+            case State.PARKED | State.LOST:
                 self._parked.add(job.id)
+            case State.EXPIRED if job.is_remainder:
+                self._seals.put(job.id, job.expires)
             case State.FAILED if isinstance(fact, f.TaskFailed):
                 if self.policy.retry.allows(fact.code, fact.attempt):
                     self._retries.add(job.id)
@@ -240,11 +243,16 @@ class Batch:
         unseen = job.state is State.RENDERING or job.stale_until is not None
         if not unseen or job.state not in {State.RENDERING, State.READY} or job.id in self._looks:
             return
-        running = now - (now if job.running_since is None else job.running_since)
-        if running * self.policy.service_speed > self.policy.stuck_after and not job.rendered:
+        if not job.rendered and self._has_lasted_too_long(job, now):
             self._stuck.add(job.id)
         else:
             self._looks.put(job.id, now + self._pause_between_looks(job, now))
+
+    def _has_lasted_too_long(self, job: Job, now: float) -> bool:
+        """Seen running, or in the queue, for longer than the service itself allows."""
+        speed, running = self.policy.service_speed, now - (job.running_since or now)
+        waited = now - job.submitted_at
+        return running * speed > self.policy.stuck_after or waited * speed > self.policy.gone_after
 
     def _look_in(self, job: Job, now: float) -> float:
         """Nothing to wait for where a new run takes the task up."""
@@ -265,7 +273,8 @@ class Batch:
             )
         unparked, self._unparked = self._unparked, []
         for job in self._jobs(unparked):
-            yield f.Unparked(at=now, account=job.account, job=job.id, attempt=job.attempt)
+            kind = f.Reopened if job.rendered else f.Unparked
+            yield kind(at=now, account=job.account, job=job.id, attempt=job.attempt)
         for job in self._jobs(sorted(self._retries)):
             yield f.Requeued(
                 at=now,
@@ -276,7 +285,8 @@ class Batch:
                 reason=f"{job.code} is worth another attempt",
             )
         for job in self._jobs(sorted(self._stuck)):
-            reason = f"running for more than {self.policy.stuck_after / HOUR:g} hours"
+            hours = (now - job.submitted_at) * self.policy.service_speed / HOUR
+            reason = f"the task was submitted {hours:.0f} hours ago and has not come to an end"
             yield f.Parked(
                 at=now, account=job.account, job=job.id, attempt=job.attempt, reason=reason
             )

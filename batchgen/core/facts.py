@@ -216,8 +216,13 @@ class Unparked(AttemptFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened(AttemptFact):
+    """A new run goes on with a task that was seen to succeed: with its results and its sidecar."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lost(AttemptFact):
-    """The service does not know the task, though it said it made it."""
+    """The service does not know the task, though it said it made it; a later run asks again."""
 
     reason: str
 
@@ -269,7 +274,7 @@ class Sealed(AttemptFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedInPart(AttemptFact):
-    """The sidecar lies durable, but the service made only some of the results asked for."""
+    """The sidecar lies durable beside the results that there are: some were not made, or lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,9 @@ Rules of this file:
 Each result of an attempt is a small machine of its own (wanted, saved or failed); the job is ready
 while one is wanted or the sidecar is unwritten.
 
+A task that nobody has heard of (LOST), or that does not move (PARKED), is taken up again by the
+next run: whoever asked may have had the wrong key, and the results may still be there.
+
 *Needs a person* is what IN_DOUBT, PARKED, LOST, EXPIRED and CANCELED have in common: money may be
 at stake, and nothing automatic would be right.
 """
@@ -86,6 +89,7 @@ STEPS: Mapping[State, Mapping[type[f.JobFact], State]] = {
         f.Sealed: State.DONE,
         f.SealedInPart: State.PARTIAL,
         f.Parked: State.PARKED,
+        f.Lost: State.LOST,
         f.Expired: State.EXPIRED,
     },
     State.DONE: {f.ResultsVanished: State.READY, f.SidecarVanished: State.READY},
@@ -98,19 +102,31 @@ STEPS: Mapping[State, Mapping[type[f.JobFact], State]] = {
     # A look at the task, and downloads of the job's other results, may still be under way.
     State.PARKED: {
         f.Unparked: State.RENDERING,
+        f.Reopened: State.READY,
         f.Rendered: State.PARKED,
         f.FetchDeferred: State.PARKED,
         f.LinkStale: State.PARKED,
         f.Saved: State.PARKED,
         f.Parked: State.PARKED,
+        f.Lost: State.PARKED,
         f.Expired: State.EXPIRED,
     },
-    State.LOST: {},
+    State.LOST: {
+        f.Unparked: State.RENDERING,
+        f.Reopened: State.READY,
+        f.FetchDeferred: State.LOST,
+        f.LinkStale: State.LOST,
+        f.Saved: State.LOST,
+        f.Parked: State.LOST,
+    },
+    # What was saved of it still gets its sidecar.
     State.EXPIRED: {
         f.FetchDeferred: State.EXPIRED,
         f.LinkStale: State.EXPIRED,
         f.Saved: State.EXPIRED,
         f.Parked: State.EXPIRED,
+        f.Sealed: State.EXPIRED,
+        f.SealedInPart: State.EXPIRED,
     },
     State.CANCELED: {f.Wanted: State.PENDING, f.Withdrawn: State.WITHDRAWN},
     State.WITHDRAWN: {f.Wanted: State.PENDING},
@@ -169,6 +185,8 @@ class Job:
     running_since: float | None = None
     at_service: bool = False
     """Submitted and not seen terminal: it counts against the limit in flight."""
+    sealed: bool = False
+    """The sidecar lies beside all that was saved."""
     rendered: bool = False
     """The task of this attempt was seen to succeed: its results exist and were paid for."""
     render_seconds: float = 0.0
@@ -195,6 +213,12 @@ class Job:
         return min((result.not_before for result in self.results if result.stale), default=None)
 
     @property
+    def is_remainder(self) -> bool:
+        """Some results were saved before the others expired, and have no sidecar yet."""
+        saved = any(result.state is ResultState.SAVED for result in self.results)
+        return self.state is State.EXPIRED and saved and not self.sealed
+
+    @property
     def whole(self) -> bool:
         """Every result is settled: the sidecar can be written."""
         return not any(result.state is ResultState.WANTED for result in self.results)
@@ -217,7 +241,7 @@ class Job:
             known = fact.index < len(self.results)
             if not known or self.results[fact.index].state is not ResultState.WANTED:
                 raise IllegalStep(self, fact, f"result {fact.index} is not wanted")
-        if isinstance(fact, f.Sealed | f.SealedInPart) and not self.whole:
+        if isinstance(fact, f.Sealed | f.SealedInPart) and not (self.whole or self.is_remainder):
             raise IllegalStep(self, fact, "results are still wanted")
 
 
@@ -239,7 +263,8 @@ def _submit_started(job: Job, fact: f.SubmitStarted) -> None:
     job.attempt = fact.attempt
     job.submitted_at = fact.at
     job.reserved = job.price or 0
-    job.task_id, job.running_since, job.rendered = None, None, False
+    job.task_id, job.running_since = None, None
+    job.rendered, job.sealed = False, False
     job.results = []
 
 
@@ -306,22 +331,30 @@ def _fetch_broken(job: Job, fact: f.FetchDeferred | f.LinkStale) -> None:
 def _saved(job: Job, fact: f.Saved) -> None:
     result = job.results[fact.index]
     result.state, result.stale, result.trouble = ResultState.SAVED, False, None
+    job.sealed = False
     result.name, result.bytes = str(fact.file["path"]), int(fact.file["bytes"])
 
 
 def _sealed(job: Job, _fact: f.Sealed | f.SealedInPart) -> None:
+    job.sealed = True
+    if job.state is State.EXPIRED:
+        return
     troubles = [result.trouble for result in job.results if result.trouble]
     job.message = "; ".join(troubles) or None
     job.code = None
 
 
+def _sidecar_vanished(job: Job, _fact: f.SidecarVanished) -> None:
+    job.sealed = False
+
+
 def _results_vanished(job: Job, fact: f.ResultsVanished) -> None:
+    job.sealed = False
     for index in fact.indexes:
         job.results[index] = Result(stale=True, not_before=fact.at)
 
 
-def _unparked(job: Job, _fact: f.Unparked) -> None:
-    job.running_since = None
+def _reopened(job: Job, _fact: f.Unparked | f.Reopened) -> None:
     for result in job.results:
         result.tries = 0
 
@@ -347,5 +380,7 @@ _CONSEQUENCES: Mapping[type[f.JobFact], Callable[[Job, Any], None]] = {
     f.Sealed: _sealed,
     f.SealedInPart: _sealed,
     f.ResultsVanished: _results_vanished,
-    f.Unparked: _unparked,
+    f.Unparked: _reopened,
+    f.Reopened: _reopened,
+    f.SidecarVanished: _sidecar_vanished,
 }

@@ -65,6 +65,8 @@ class Policy:
     """How long a task that was made may be unknown to the query before it counts as lost."""
     stuck_after: float = 4 * HOUR
     """A task seen running for longer will not finish: the service's own limit is 3 hours."""
+    gone_after: float = RETENTION + 3 * HOUR
+    """Nor will one that was submitted so long ago, whatever the answers about it say."""
 
     def lane(self, model: str) -> LaneLimits:
         """The limits of a model; 5 a second and 5 at once where the catalog no longer knows it."""

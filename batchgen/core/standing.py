@@ -28,6 +28,8 @@ class Standing:
         self.reserved = 0
         """Micro-units that tasks under way, or in doubt, may still cost."""
         self.at_service = 0
+        self.task_ids: set[str] = set()
+        """Of all tasks that the service said it made for this batch."""
         self.currency: str | None = None
         """Of all prices: a batch lives in one region, and so by one price list."""
 
@@ -114,6 +116,7 @@ class Standing:
             case f.SubmitStarted():
                 lane.submit_started(fact.at)
             case f.Submitted():
+                self.task_ids.add(fact.task_id)
                 lane.gate.got_through()
                 self.gate(job).got_through()
             case f.SubmitLost():

@@ -119,6 +119,8 @@ class NoAnswer:
     reason: str
     retry_after: float | None = None
     kind: RefusalKind | None = None
+    heard: bool = False
+    """Whether it was the service itself that answered."""
 
     @property
     def throttled(self) -> bool:

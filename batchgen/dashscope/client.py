@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -111,13 +111,13 @@ class Service:
                 allow_redirects=False,
                 trace_request_ctx=sent,
             )
-            content = await _read(response)
+            content = await self._read(response)
         except FAILURES as error:
             reason = describe(error, self._host)
             if sent.is_set():
                 return Ambiguous(reason, "")
             return Unsent(reason, isinstance(error, aiohttp.ClientConnectorCertificateError))
-        return self._without_key(read_submit(response.status, response.headers, content))
+        return read_submit(response.status, response.headers, content)
 
     async def task(self, task_id: str, shape: ResultShape) -> Task | NoAnswer:
         """GET one task. Raises nothing but CancelledError."""
@@ -128,14 +128,12 @@ class Service:
                 timeout=self._timeout(self._timeouts.task),
                 allow_redirects=False,
             )
-            content = await _read(response)
+            content = await self._read(response)
         except FAILURES as error:
             return NoAnswer(describe(error, self._host))
         answer = read_task(response.status, response.headers, content, shape)
-        if isinstance(answer, NoAnswer):
-            return replace(answer, reason=self._redact(answer.reason))
-        if answer.task_id not in {None, task_id}:
-            return NoAnswer("the answer is about another task")
+        if isinstance(answer, Task) and answer.task_id not in {None, task_id}:
+            return NoAnswer("the answer is about another task", heard=True)
         return answer
 
     def _url(self, path: str) -> URL:
@@ -147,20 +145,11 @@ class Service:
     def _timeout(self, total: float) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=total, connect=self._timeouts.connect, sock_read=total)
 
-    def _without_key(
-        self, answer: Accepted | Refused | Ambiguous
-    ) -> Accepted | Refused | Ambiguous:
-        """What stands in front of the service may echo a request, header and all, in its error."""
-        match answer:
-            case Refused():
-                return replace(answer, message=self._redact(answer.message))
-            case Ambiguous():
-                return replace(answer, evidence=self._redact(answer.evidence))
-            case Accepted():
-                return answer
-
-    def _redact(self, text: str) -> str:
-        return text.replace(self._key.reveal(), "***")
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        """The answer without the key: what stands in front of the service may echo a request,
+        header and all, in its error.
+        """
+        return (await _read(response)).replace(self._key.reveal().encode(), b"***")
 
 
 def _session(

@@ -38,14 +38,17 @@ from batchgen.dashscope.answers import (
 )
 from batchgen.dashscope.endpoint import Secret
 from batchgen.dashscope.refusals import RefusalKind, is_throttling, kind_of
+from batchgen.redaction import without_secrets
 
 BODY_LIMIT = 2**20
 """Bytes of a JSON answer that are read at most; real ones have a few kilobytes."""
 
 _REDIRECTIONS = range(300, 400)
+_SAID_BY_STATUS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
 _EVIDENCE = 500
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _SERVICE_TIME = timezone(timedelta(hours=8))
+_TASK_ID = re.compile(r"[\w.:-]{1,200}", re.ASCII)
 _STATES = {state.value: state for state in TaskStatus}
 
 
@@ -73,9 +76,9 @@ def read_submit(
     answer = _document(body)
     output = _mapping(answer, "output")
     request_id = _text(answer, "request_id") or headers.get("x-request-id")
-    if task_id := _text(output, "task_id"):
+    if (task_id := _text(output, "task_id")) and _TASK_ID.fullmatch(task_id):
         return Accepted(task_id, request_id, _date(headers))
-    code, message = _text(answer, "code") or "", _text(answer, "message") or ""
+    code, message = _words(answer, "code") or "", _words(answer, "message") or ""
     if kind := _refusal(status, answer, code, message):
         message = message or f"HTTP {status}: {_excerpt(body) or 'no explanation'}"
         return Refused(kind, status, code, message, request_id, read_retry_after(headers))
@@ -134,20 +137,20 @@ def read_task(
         submit_time=_service_time(output, "submit_time"),
         scheduled_time=_service_time(output, "scheduled_time"),
         end_time=_service_time(output, "end_time"),
-        code=_text(output, "code"),
-        message=_text(output, "message"),
+        code=_words(output, "code"),
+        message=_words(output, "message"),
         results=_results(output, shape),
         texts=tuple(part["text"] for part in _parts(output) if _text(part, "text")),
         orig_prompt=_text(output, "orig_prompt") or _text(first, "orig_prompt"),
         actual_prompt=_text(output, "actual_prompt") or _text(first, "actual_prompt"),
-        usage=_mapping(answer, "usage"),
+        usage=_public(_mapping(answer, "usage")),
         date=_date(headers),
     )
 
 
 def _no_answer(status: int, headers: Mapping[str, str], body: bytes) -> NoAnswer:
     answer = _document(body)
-    code, message = _text(answer, "code") or "", _text(answer, "message") or ""
+    code, message = _words(answer, "code") or "", _words(answer, "message") or ""
     if status in _REDIRECTIONS:
         reason = _redirection(status, headers)
     elif state := _text(_mapping(answer, "output"), "task_status"):
@@ -155,8 +158,10 @@ def _no_answer(status: int, headers: Mapping[str, str], body: bytes) -> NoAnswer
     else:
         words = f"{code} {message}".strip().encode() or body
         reason = f"HTTP {status}: {_excerpt(words) or 'no explanation'}"
-    kind = _refusal(status, answer, code, message)
-    return NoAnswer(reason, read_retry_after(headers), kind)
+    # What is not the service's own JSON comes from something on the way: no reason to give up.
+    told = bool(code) or status in _SAID_BY_STATUS
+    kind = _refusal(status, answer, code, message) if told else None
+    return NoAnswer(reason, read_retry_after(headers), kind, heard=answer is not None)
 
 
 def _results(output: Mapping[str, Any], shape: ResultShape) -> tuple[ResultUrl | ResultError, ...]:
@@ -186,7 +191,7 @@ def _listed(output: Mapping[str, Any]) -> Iterator[ResultUrl | ResultError]:
         if url := _text(item, "url"):
             yield ResultUrl(url)
         else:
-            yield ResultError(_text(item, "code") or "", _text(item, "message") or "")
+            yield ResultError(_words(item, "code") or "", _words(item, "message") or "")
 
 
 def _chosen(output: Mapping[str, Any]) -> Iterator[ResultUrl]:
@@ -265,6 +270,21 @@ def _text(holder: Mapping[str, Any] | None, key: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _words(holder: Mapping[str, Any] | None, key: str) -> str | None:
+    """A text that will be shown and recorded: it may name a signed URL, never its signature."""
+    text = _text(holder, key)
+    return without_secrets(text) if text else None
+
+
+def _public(value: Any) -> Any:
+    """A copy whose texts may be recorded; numbers stay as received."""
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, dict):
+        return {without_secrets(key): _public(part) for key, part in value.items()}
+    return [_public(part) for part in value] if isinstance(value, list) else value
+
+
 def _excerpt(body: bytes) -> str:
     text = body[: 4 * _EVIDENCE].decode(errors="replace")
-    return _CONTROLS.sub(" ", text).strip()[:_EVIDENCE]
+    return _CONTROLS.sub(" ", without_secrets(text)).strip()[:_EVIDENCE]

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -46,6 +46,9 @@ class Stamp:
 
     kind: Kind
     manifest: str
+    """Its name."""
+    source: str
+    """Where its file lies, as seen from the batch's folder; empty where nobody said."""
     created_by: str
 
 
@@ -62,7 +65,7 @@ def is_unused(path: Path) -> bool:
         return not connection.execute("SELECT count(*) FROM sqlite_schema").get
 
 
-def create(path: Path, *, kind: Kind, manifest: str) -> None:
+def create(path: Path, *, kind: Kind, manifest: str, source: str) -> None:
     """Put a new, empty journal at ``path``, readable by its owner alone."""
     unborn = path.with_name(path.name + ".new")
     for leftover in (unborn, *_companions(unborn)):
@@ -72,7 +75,8 @@ def create(path: Path, *, kind: Kind, manifest: str) -> None:
     with closing(apsw.Connection(str(unborn))) as connection:
         # Not after the move: a death in the midst of it leaves what only a writer can mend.
         connection.pragma("journal_mode", "wal")
-        _fill(connection, kind=kind, manifest=manifest)
+        stamp = Stamp(kind=kind, manifest=manifest, source=source, created_by=VERSION)
+        _fill(connection, stamp)
     for stray in _companions(path):
         stray.unlink(missing_ok=True)
     unborn.replace(path)
@@ -104,7 +108,7 @@ def read_stamp(connection: apsw.Connection) -> Stamp:
     rows = connection.execute("SELECT key, value, checksum FROM stamp").fetchall()
     values: dict[Any, Any] = {key: value for key, value, _ in rows}
     whole = all(checksum == seal(key, value) for key, value, checksum in rows)
-    if not whole or values.keys() != {"kind", "manifest", "created_by"}:
+    if not whole or values.keys() != {"kind", "manifest", "source", "created_by"}:
         raise Broken("its stamp does not match its checksum")
     return Stamp(**values)
 
@@ -160,13 +164,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _fill(connection: apsw.Connection, *, kind: Kind, manifest: str) -> None:
-    stamp = {"kind": kind, "manifest": manifest, "created_by": VERSION}
+def _fill(connection: apsw.Connection, stamp: Stamp) -> None:
     with transaction(connection):
         connection.execute(files("batchgen.journal").joinpath("schema.sql").read_text("utf-8"))
         connection.executemany(
             "INSERT INTO stamp VALUES (?, ?, ?)",
-            [(key, value, seal(key, value)) for key, value in stamp.items()],
+            [(key, value, seal(key, value)) for key, value in asdict(stamp).items()],
         )
 
 

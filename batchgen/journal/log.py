@@ -13,6 +13,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from typing import Any, Self
 
 import apsw
 
-from batchgen.core.facts import Expired, Fact, Lost, Saved, Sealed, SealedInPart
+from batchgen.core.facts import Expired, Fact, Saved, Sealed, SealedInPart
 from batchgen.errors import JournalError, Mistake
 from batchgen.journal.chain import Broken, Chain, Row, seal
 from batchgen.journal.codec import decode, dump, load
@@ -65,11 +66,12 @@ class Journal:
         self.stamp: Stamp = read_stamp(database)
 
     @classmethod
-    def open(cls, folder: Path, *, kind: Kind, manifest: str) -> Self:
+    def open(cls, folder: Path, *, kind: Kind, manifest: str, source: Path | None = None) -> Self:
         """Open the journal of the batch in ``folder`` to continue it; make it if there is none.
 
-        Raises BatchHeld where another run has it, and Mistake where it belongs to another manifest,
-        or to the sandbox instead of the service or the other way round.
+        ``manifest`` is the name, ``source`` the file. Raises BatchHeld where another run has the
+        batch, and Mistake where the journal belongs to another manifest, or to the sandbox instead
+        of the service or the other way round.
         """
         home = _home_in(folder)
         path = _file_in(home)
@@ -80,9 +82,12 @@ class Journal:
             try:
                 _explain(home)
                 if is_unused(path):
-                    create(path, kind=kind, manifest=manifest)
+                    seen = os.path.relpath(source, folder) if source else ""
+                    create(path, kind=kind, manifest=manifest, source=seen)
                 with closing(open_to_look(path)) as database:
-                    _refuse_other(read_stamp(database), kind=kind, manifest=manifest)
+                    stamp = read_stamp(database)
+                    _refuse_other(stamp, kind=kind, manifest=manifest)
+                    _refuse_twin(stamp, folder, source)
                 return cls(home, open_to_write(path), lock)
             except BaseException:
                 lock.release()
@@ -158,7 +163,7 @@ class Journal:
         """Add facts, with the requests and links that they speak of; durable when this returns.
 
         A request that is there already stays as it is; a link is replaced. The links of a result
-        that is saved go, and all of a job's when it is sealed, expired or lost.
+        that is saved go, and all of a job's when it is sealed or expired.
         """
         self._writer.submit(self._write, facts, requests, links).result()
 
@@ -289,7 +294,7 @@ class Journal:
                     "DELETE FROM link WHERE job = ? AND attempt = ? AND result = ?",
                     (job, attempt, index),
                 )
-            case Sealed(job=job) | SealedInPart(job=job) | Expired(job=job) | Lost(job=job):
+            case Sealed(job=job) | SealedInPart(job=job) | Expired(job=job):
                 self._database.execute("DELETE FROM link WHERE job = ?", (job,))
 
 
@@ -321,3 +326,14 @@ def _refuse_other(stamp: Stamp, *, kind: Kind, manifest: str) -> None:
             f"this batch was begun with the {stamp.kind}, and cannot go on with the {kind}",
             hint="use --output with another folder",
         )
+
+
+def _refuse_twin(stamp: Stamp, folder: Path, source: Path | None) -> None:
+    """Refuse a manifest of the same name whose file is another; one that was moved is the same."""
+    other = folder / stamp.source
+    if source is None or not stamp.source or not other.exists() or other.samefile(source):
+        return
+    raise Mistake(
+        f"this folder holds the batch of another manifest of the same name: {other.resolve()}",
+        hint="give the manifests different names, or use --output with another folder",
+    )

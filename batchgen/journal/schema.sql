@@ -61,14 +61,16 @@ CREATE TABLE link (
   PRIMARY KEY (job, attempt, result)
 ) STRICT, WITHOUT ROWID;
 
--- What this journal is: kind (sandbox or service), manifest (its name), created_by (a version).
+-- What this journal is: kind (sandbox or service), manifest (its name), source (where its file lies,
+-- seen from the batch's folder), created_by (a version).
 CREATE TABLE stamp (
   key      TEXT    PRIMARY KEY,
   value    TEXT    NOT NULL,
   checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Where a kind of fact leaves its attempt, in words. A kind that is not here moves nothing.
+-- Where a kind of fact takes its job, in the program's own words. A kind that is not here moves
+-- nothing: a download that breaks or is saved leaves its job where it was.
 CREATE VIEW meaning (kind, state, problem) AS VALUES
   ('Wanted',           'pending',     0),
   ('Deferred',         'pending',     0),
@@ -78,14 +80,13 @@ CREATE VIEW meaning (kind, state, problem) AS VALUES
   ('SubmitLost',       'in doubt',    1),
   ('Submitted',        'rendering',   0),
   ('RenderingStarted', 'rendering',   0),
+  ('Unparked',         'rendering',   0),
   ('Rendered',         'ready',       0),
-  ('LinkStale',        'ready',       0),
-  ('FetchDeferred',    'ready',       0),
-  ('Saved',            'ready',       0),
+  ('Reopened',         'ready',       0),
   ('ResultsVanished',  'ready',       0),
   ('SidecarVanished',  'ready',       0),
   ('Sealed',           'done',        0),
-  ('SealedInPart',     'failed',      1),
+  ('SealedInPart',     'partial',     1),
   ('Refused',          'failed',      1),
   ('TaskFailed',       'failed',      1),
   ('TaskCanceled',     'cancelled',   1),
@@ -93,15 +94,21 @@ CREATE VIEW meaning (kind, state, problem) AS VALUES
   ('Lost',             'lost',        1),
   ('Expired',          'expired',     1);
 
--- The facts that say where their job stands. A job that a later run took up again (Unparked) stands
--- where it stood before it was parked.
+-- The facts that moved their job. One that was parked, lost or expired stays so, whatever comes in
+-- late, until a new run takes it up.
 CREATE VIEW step AS
 SELECT fact.*, meaning.state, meaning.problem
 FROM fact JOIN meaning ON meaning.kind = fact.kind
 WHERE NOT (
-  fact.kind = 'Parked' AND EXISTS (
-    SELECT 1 FROM fact AS later
-    WHERE later.subject = fact.subject AND later.version > fact.version AND later.kind = 'Unparked'
+  fact.kind IN ('Rendered', 'Sealed', 'SealedInPart', 'Parked', 'Lost') AND EXISTS (
+    SELECT 1 FROM fact AS halt
+    WHERE halt.subject = fact.subject AND halt.version < fact.version
+      AND halt.kind IN ('Parked', 'Lost', 'Expired') AND NOT EXISTS (
+        SELECT 1 FROM fact AS again
+        WHERE again.subject = fact.subject
+          AND again.version > halt.version AND again.version < fact.version
+          AND again.kind IN ('Unparked', 'Reopened', 'SubmitStarted')
+      )
   )
 );
 
@@ -115,7 +122,11 @@ SELECT
   json_array_length(fact.body, '$.results') AS results,
   fact.body ->> '$.cost' AS cost
 FROM fact
-WHERE fact.kind = 'Rendered';
+WHERE fact.kind = 'Rendered' AND NOT EXISTS (  -- a task that was asked for new URLs is told anew
+  SELECT 1 FROM fact AS later
+  WHERE later.subject = fact.subject AND later.attempt = fact.attempt
+    AND later.version > fact.version AND later.kind = 'Rendered'
+);
 
 -- One row a job, in the order of the manifest.
 CREATE VIEW jobs AS
@@ -169,8 +180,7 @@ WITH newest AS (
     attempt,
     max(seq) AS step,
     min(at) FILTER (WHERE kind = 'SubmitStarted') AS started,
-    max(seq) FILTER (WHERE kind = 'Submitted') AS submitted,
-    max(seq) FILTER (WHERE kind = 'Rendered') AS rendered
+    max(seq) FILTER (WHERE kind = 'Submitted') AS submitted
   FROM step
   WHERE attempt IS NOT NULL
   GROUP BY job, attempt
@@ -191,7 +201,7 @@ SELECT
 FROM newest
 JOIN step ON step.seq = newest.step
 LEFT JOIN fact AS submitted ON submitted.seq = newest.submitted
-LEFT JOIN purchase ON purchase.seq = newest.rendered
+LEFT JOIN purchase ON purchase.job = newest.job AND purchase.attempt = newest.attempt
 ORDER BY newest.job, newest.attempt;
 
 -- What all runs of this batch bought so far. "unpriced" counts the attempts whose price is unknown.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 
 from batchgen.artifacts import NotMedia, Occupied, Part, Tree, result_name
@@ -9,14 +10,17 @@ from batchgen.core import facts as f
 from batchgen.core.lifecycle import Job
 from batchgen.core.policy import backoff
 from batchgen.dashscope.downloads import Downloaded, Downloader, DownloadFailed, FailureKind
+from batchgen.journal import LinkKey
 from batchgen.runner.errand import Errand
-from batchgen.runner.outcome import LinkKey, Outcome, about
+from batchgen.runner.outcome import Outcome, about
 
 MAX_BYTES = 2**30
 """No result is larger: half a minute of 1080P at ten times the bit rate that the service uses."""
 
 MAX_TRIES = 8
-"""Downloads in a row that may break before a person should look; the next run tries again."""
+"""Downloads in a row that may bring something else than a result, before a person should look."""
+
+_TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
 
 
 class Fetcher:
@@ -36,30 +40,57 @@ class Fetcher:
         self._validators: dict[LinkKey, str | None] = {}
 
     async def fetch(self, job: Job, index: int) -> Outcome:
-        """Download one result. Raises MachineError when the disk refuses."""
-        key = (job.id, job.attempt, index)
-        count = max(self._errand.request(job).results, len(job.results))
+        """Put one result on disk. Raises MachineError when the disk refuses."""
+        try:
+            return await self._fetch(job, index)
+        except OSError as error:
+            if error.errno not in _TOO_MANY_FILES:
+                raise
+            return self._broken(job, index, "too many files are open")
+
+    async def _fetch(self, job: Job, index: int) -> Outcome:
         model = self._errand.model(job)
-        suffix = model.suffix if model else ""
+        name = self._name(job, index, model.suffix if model else "")
+        part = self._tree.part(f"{name}.{job.attempt}")
+        if await part.size() and await self._is_whole(part):  # an earlier run could not publish it
+            return await self._publish(job, index, part)
+        key = (job.id, job.attempt, index)
         if (url := self._links.get(key)) is None:
             return self._broken(job, index, "its URL is not known any more", stale=True, wait=0.0)
-        part = self._tree.part(f"{result_name(job.id, index, count, suffix)}.{job.attempt}")
         answer = await self._download(url, part, key)
         if isinstance(answer, DownloadFailed):
             return self._after_failure(job, index, answer)
+        return await self._publish(job, index, part)
+
+    def _name(self, job: Job, index: int, suffix: str) -> str:
+        asked = self._errand.request(job).results
+        return result_name(job.id, index, max(asked, len(job.results)), suffix)
+
+    async def _is_whole(self, part: Part) -> bool:
+        try:
+            await part.measure()
+        except NotMedia:
+            return False
+        async with part:
+            await part.finish()
+        return True
+
+    async def _publish(self, job: Job, index: int, part: Part) -> Outcome:
         try:
             measured = await part.measure()
         except NotMedia as error:
+            reason = f"what came is no result: {error.reason}"
+            if job.results[index].tries >= MAX_TRIES:  # kept in the parts: it was paid for
+                return self._parked(job, f"{reason}; it lies in {part.path}")
             await part.discard()
-            return self._broken(job, index, f"what came is no result: {error.reason}")
-        name = result_name(job.id, index, count, measured.suffix)
+            return self._broken(job, index, reason)
         try:
-            published = await self._tree.publish(part, name)
+            published = await self._tree.publish(part, self._name(job, index, measured.suffix))
         except Occupied as error:
-            return self._parked(job, error.message)
+            return self._parked(job, f"{error.message} {error.hint}")
         file = {**measured.as_json(), **published.as_json()}
         saved = f.Saved(**about(job, self._errand.clock.now()), index=index, file=file)
-        return Outcome((saved,))
+        return Outcome((saved,), heard=True)
 
     async def _download(self, url: str, part: Part, key: LinkKey) -> Downloaded | DownloadFailed:
         async with part:
@@ -79,25 +110,19 @@ class Fetcher:
         return answer
 
     def _after_failure(self, job: Job, index: int, failed: DownloadFailed) -> Outcome:
-        match failed.kind:
-            case FailureKind.REFUSED:
-                return self._parked(job, failed.reason)
-            case FailureKind.STALE:
-                return self._broken(job, index, failed.reason, stale=True)
-            case FailureKind.RETRY:
-                return self._broken(job, index, failed.reason)
+        """What is paid for is tried for as long as it lives, however long its host is away."""
+        if failed.kind is FailureKind.REFUSED or self._errand.clock.now() > job.expires:
+            return self._parked(job, failed.reason)
+        return self._broken(job, index, failed.reason, stale=failed.kind is FailureKind.STALE)
 
     def _broken(
         self, job: Job, index: int, reason: str, *, stale: bool = False, wait: float | None = None
     ) -> Outcome:
-        tries = job.results[index].tries + 1
-        if tries > MAX_TRIES:
-            return self._parked(job, f"{tries} downloads in a row broke, the last one: {reason}")
-        now = self._errand.clock.now()
+        now, tries = self._errand.clock.now(), job.results[index].tries + 1
         seconds = backoff(tries, self._errand.dice.random()) if wait is None else wait
         kind = f.LinkStale if stale else f.FetchDeferred
         fact = kind(**about(job, now), index=index, until=now + seconds, reason=reason)
-        return Outcome((fact,))
+        return Outcome((fact,), heard=False if wait is None else None, reason=reason)
 
     def _parked(self, job: Job, reason: str) -> Outcome:
         return Outcome((f.Parked(**about(job, self._errand.clock.now()), reason=reason),))

@@ -9,12 +9,13 @@ Rules of this file:
   neither the batch nor the journal; they end in one piece of news each.
 * POSTs under way are the only thing worth waiting for when a run ends early, for at most
   ``PATIENCE`` seconds: their answers name tasks that are being paid for. Tasks at the service go
-  on, and downloads that were cut go on in the next run.
+  on, and what was cut of a download is fetched again in the next run.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
@@ -25,17 +26,20 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from batchgen.core.actions import Action, Download, Poll, Seal, Submit
-from batchgen.core.batch import Batch
+from batchgen.core.batch import Batch, Decision
 from batchgen.core.facts import Fact
-from batchgen.errors import ServiceUnreachable
-from batchgen.journal import Journal
+from batchgen.core.lifecycle import IllegalStep
+from batchgen.errors import JournalError, ServiceUnreachable
+from batchgen.journal import Journal, LinkKey
 from batchgen.runner.clock import Clock
 from batchgen.runner.fetcher import Fetcher
-from batchgen.runner.outcome import LinkKey, Outcome
+from batchgen.runner.outcome import Outcome
 from batchgen.runner.poller import Poller
 from batchgen.runner.progress import Progress, progress_of
 from batchgen.runner.sealer import Sealer
 from batchgen.runner.submitter import Submitter
+
+_log = logging.getLogger(__name__)
 
 PATIENCE = 10.0
 """Seconds that an early end waits for the answers to POSTs."""
@@ -125,15 +129,33 @@ class Loop:
         while not self._stopping:
             now = self._clock.now()
             decision = self._batch.decide(now)
-            if decision.facts:
-                await self._journal.commit(decision.facts)
+            await self._write_down(decision)
             for action in decision.actions:
                 tasks.start_soon(self._act, action)
-            self._on_progress(progress_of(self._batch, now))
+            self._tell(progress_of(self._batch, now))
             if self._batch.settled:
                 return
             await self._listen(min(self._batch.wake_at(now), self._silent_since + self._give_up))
             self._check_silence()
+
+    def _tell(self, progress: Progress) -> None:
+        """Whoever watches must not decide the fate of what is paid for."""
+        try:
+            self._on_progress(progress)
+        except Exception:  # noqa: BLE001 - it is the caller's code
+            _log.exception("on_progress failed; the run goes on without it")
+            self._on_progress = lambda _progress: None
+
+    async def _write_down(self, decision: Decision) -> None:
+        """Before anything is done. What cannot be written down is not begun."""
+        if not decision.facts:
+            return
+        try:
+            await self._journal.commit(decision.facts)
+        except JournalError:
+            for action in decision.actions:
+                del self._batch.under_way[action]
+            raise
 
     async def _land(self, failure: Exception | None) -> None:
         """Take in the answers to POSTs under way; a failure that is known already stays the one."""
@@ -162,9 +184,13 @@ class Loop:
             if isinstance(item.outcome, Exception):
                 failures.append(item.outcome)
                 continue
-            for fact in item.outcome.facts:
-                self._batch.after(fact)
-            facts.extend(item.outcome.facts)
+            try:
+                for fact in item.outcome.facts:
+                    self._batch.after(fact)
+                    facts.append(fact)
+            except IllegalStep as error:  # the others' facts may name tasks: they are kept
+                failures.append(error)
+                continue
             links.update(item.outcome.links)
             ended.append((item.action, item.outcome))
         if facts or links:
@@ -185,15 +211,15 @@ class Loop:
         if outcome.heard:
             self._silent_since = math.inf
         elif outcome.heard is False:
-            self._silent_since = min(self._silent_since, self._clock.now())
+            since = self._clock.now() - (self._give_up if outcome.hopeless else 0.0)
+            self._silent_since = min(self._silent_since, since)
             self._silence = outcome.reason or ""
 
     def _check_silence(self) -> None:
         if self._clock.now() < self._silent_since + self._give_up:
             return
         raise ServiceUnreachable(
-            f"Nothing was heard from the service for {self._give_up / 60:.0f} minutes:"
-            f" {self._silence}.",
+            f"The service could not be reached: {self._silence}.",
             hint="Run again when it can be reached; results wait 24 hours at the service.",
         )
 

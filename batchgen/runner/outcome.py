@@ -8,9 +8,7 @@ from typing import Any
 
 from batchgen.core.facts import Fact
 from batchgen.core.lifecycle import Job
-
-LinkKey = tuple[str, int, int]
-"""Job, attempt (from 1), result (from 0)."""
+from batchgen.journal import LinkKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +22,8 @@ class Outcome:
     """Whether the service answered at all; None where it was not asked."""
     reason: str | None = None
     """Why nothing was heard."""
+    hopeless: bool = False
+    """Waiting will not help: the way to the service itself is refused."""
     queries_wait: float | None = None
     """The service asked its queries to wait until then."""
     key_refused: bool = False

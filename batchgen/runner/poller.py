@@ -9,7 +9,7 @@ from typing import Any
 
 from batchgen.catalog import Model
 from batchgen.core import facts as f
-from batchgen.core.lifecycle import Job, State
+from batchgen.core.lifecycle import Job
 from batchgen.core.policy import RETENTION, Policy, backoff
 from batchgen.dashscope.answers import NoAnswer, ResultError, ResultUrl, Task, TaskStatus
 from batchgen.dashscope.client import Service
@@ -58,7 +58,7 @@ class Poller:
             self._throttled += 1
             wait = backoff(self._throttled, self._errand.dice.random(), hint=answer.retry_after)
             return Outcome(heard=True, queries_wait=now + wait)
-        return Outcome(heard=answer.kind is not None, reason=answer.reason)
+        return Outcome(heard=answer.heard, reason=answer.reason)
 
     def _after_task(self, job: Job, model: Model, task: Task) -> Outcome:
         says = about(job, self._errand.clock.now())
@@ -92,7 +92,7 @@ class Poller:
             cost = model.cost(self._errand.request(job), task.usage, self._errand.region)
         rendered = f.Rendered(
             **says,
-            results=tuple(map(_reference, task.results)),
+            results=self._references(job, task),
             expires=min((end for end in ends if end), default=says["at"] + RETENTION),
             usage=task.usage,
             cost=cost.micro if cost else None,
@@ -105,13 +105,20 @@ class Poller:
         )
         return Outcome((rendered,), links=urls, heard=True)
 
+    def _references(self, job: Job, task: Task) -> tuple[f.ResultRef, ...]:
+        """As many as were asked for: those that the answer leaves out have failed, too."""
+        told = tuple(map(_reference, task.results))
+        left_out = self._errand.request(job).results - len(told)
+        missing = f.ResultRef(code="Missing", message="the answer has fewer results than asked")
+        return told + (missing,) * left_out
+
     def _unknown(self, job: Job, says: dict[str, Any]) -> tuple[f.Fact, ...]:
         """UNKNOWN: not there, not ours, or older than the service remembers."""
         age = (says["at"] - job.submitted_at) * self._policy.service_speed
-        if job.rendered or age > RETENTION:
+        if says["at"] > job.expires if job.rendered else age > RETENTION:
             reason = "the service has forgotten the task: results are kept for 24 hours"
             return (f.Expired(**says, reason=reason),)
-        if age <= self._policy.unknown_grace or job.state is not State.RENDERING:
+        if age <= self._policy.unknown_grace:
             return ()
         reason = "the service does not know the task it made; was the key or region changed?"
         return (f.Lost(**says, reason=reason),)

@@ -37,7 +37,7 @@ class Sealer:
         try:
             await self._tree.write_sidecar(job.id, document)
         except Occupied as error:
-            return Outcome((f.Parked(**says, reason=error.message),))
+            return Outcome((f.Parked(**says, reason=f"{error.message} {error.hint}"),))
         complete = all(result.state is ResultState.SAVED for result in job.results)
         return Outcome(((f.Sealed if complete else f.SealedInPart)(**says),))
 

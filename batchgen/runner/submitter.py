@@ -48,6 +48,8 @@ class Submitter:
             return self._refused(job, "InputChanged", str(error))
         headers = {**model.headers, **self._label(job)}
         match await self._service.submit(model.path, body, headers):
+            case Accepted(task_id=task_id) if task_id in self._standing.task_ids:
+                return self._lost(job, f"the answer names task {task_id}, which is another job's")
             case Accepted(task_id=task_id, request_id=request_id):
                 fact = f.Submitted(
                     **about(job, self._errand.clock.now()), task_id=task_id, request_id=request_id
@@ -55,11 +57,10 @@ class Submitter:
                 return Outcome((fact,), heard=True)
             case Refused() as answer:
                 return self._after_refusal(job, answer)
-            case Ambiguous(reason=reason):
-                lost = f.SubmitLost(**about(job, self._errand.clock.now()), reason=reason)
-                return Outcome((lost,), heard=True)
-            case Unsent(reason=reason):
-                return self._after_unsent(job, reason)
+            case Ambiguous(reason=reason, evidence=evidence):
+                return self._lost(job, f"{reason}: {evidence}" if evidence else reason)
+            case Unsent() as unsent:
+                return self._after_unsent(job, unsent)
 
     def _label(self, job: Job) -> dict[str, str]:
         """A private stand-in is told the job's name, to show it; the service gets only its own."""
@@ -70,22 +71,34 @@ class Submitter:
         match answer.kind:
             case RefusalKind.FINAL:
                 return self._refused(job, code, message)
-            case RefusalKind.INPUT if job.tries + 1 >= INPUT_TRIES:
+            case RefusalKind.INPUT if job.code == code and job.tries + 1 >= INPUT_TRIES:
                 return self._refused(job, code, message)
             case RefusalKind.INPUT:
                 return Outcome((self._deferred(job, code, message, None),), heard=True)
             case RefusalKind.LATER:
-                pause = self._pause(job, f"{code}: {message}", answer.retry_after)
+                # Limits are counted by model: the others need not wait for this one.
+                pause = self._pause(job, job.model, f"{code}: {message}", answer.retry_after)
                 return Outcome((self._deferred(job, code, message, 0.0), pause), heard=True)
             case RefusalKind.MODEL:
                 return self._stopped(job, job.model, code, message)
             case RefusalKind.ACCOUNT:
                 return self._stopped(job, None, code, message)
 
-    def _after_unsent(self, job: Job, reason: str) -> Outcome:
+    def _lost(self, job: Job, reason: str) -> Outcome:
+        """Nobody knows. What loses one answer may lose the next, so the account waits, each time
+        longer, instead of putting one job after another in doubt.
+        """
+        now = self._errand.clock.now()
+        lost = f.SubmitLost(**about(job, now), reason=reason)
+        return Outcome((lost, self._pause(job, None, reason, None)), heard=False, reason=reason)
+
+    def _after_unsent(self, job: Job, unsent: Unsent) -> Outcome:
         """The network, not the job: the whole account waits, and its jobs keep their places."""
-        facts = (self._deferred(job, "Unsent", reason, 0.0), self._pause(job, reason, None))
-        return Outcome(facts, heard=False, reason=reason)
+        deferred = self._deferred(job, "Unsent", unsent.reason, 0.0)
+        pause = self._pause(job, None, unsent.reason, None)
+        return Outcome(
+            (deferred, pause), heard=False, reason=unsent.reason, hopeless=unsent.lasting
+        )
 
     def _refused(self, job: Job, code: str, message: str) -> Outcome:
         fact = f.Refused(**about(job, self._errand.clock.now()), code=code, message=message)
@@ -102,8 +115,8 @@ class Submitter:
         seconds = backoff(job.tries + 1, self._errand.dice.random()) if wait is None else wait
         return f.Deferred(**about(job, now), until=now + seconds, code=code, message=message)
 
-    def _pause(self, job: Job, reason: str, hint: float | None) -> f.LanePaused:
+    def _pause(self, job: Job, model: str | None, reason: str, hint: float | None) -> f.LanePaused:
         now = self._errand.clock.now()
-        tries = self._standing.gate(job).pauses + 1
-        until = now + backoff(tries, self._errand.dice.random(), hint=hint)
-        return f.LanePaused(at=now, account=job.account, model=None, until=until, reason=reason)
+        gate = self._standing.gate(job) if model is None else self._standing.lane(job).gate
+        until = now + backoff(gate.pauses + 1, self._errand.dice.random(), hint=hint)
+        return f.LanePaused(at=now, account=job.account, model=model, until=until, reason=reason)

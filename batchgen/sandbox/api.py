@@ -19,6 +19,7 @@ from aiohttp import web
 from batchgen.sandbox import answers, orders
 from batchgen.sandbox.clock import Clock
 from batchgen.sandbox.connections import reset
+from batchgen.sandbox.disk import in_words
 from batchgen.sandbox.faults import Answer, Fail, Faults, Point, Reset, Stuck
 from batchgen.sandbox.geometry import Flaw
 from batchgen.sandbox.media import Pictures
@@ -86,7 +87,9 @@ class Api:
 
     @web.middleware
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """A request id for every answer, the key before all else, refusals as flat JSON."""
+        """A request id for every answer, the key before all else, refusals as flat JSON: the disk's
+        too, as throttling.
+        """
         request_id = request[request_id_key] = str(uuid4())
         try:
             if request.path.startswith("/api/"):
@@ -94,6 +97,8 @@ class Api:
             response = await handler(request)
         except Refusal as refusal:
             response = _flat(refusal.status, refusal.code, refusal.message, request_id)
+        except OSError as error:
+            response = _flat(503, "Throttling", in_words(error), request_id)
         except web.HTTPException as error:
             response = _flat(
                 error.status, error.reason.title().replace(" ", ""), error.reason, request_id

@@ -4,7 +4,7 @@ Rules. The time is a start plus the event loop's own time, multiplied by the spe
 virtual time and a person who wants a night in a minute use the same arithmetic, and the wall clock
 is never read while the sandbox runs. The value is part of the store. It stands still while no
 sandbox runs, so that tasks of yesterday evening are still there in the morning, and it is saved
-with every answer, so that it can never be behind a time somebody has seen.
+with every answer, so that it is never behind a time somebody has seen, unless the disk was full.
 """
 
 from __future__ import annotations

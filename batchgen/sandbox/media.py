@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from batchgen.sandbox.connections import is_loopback
+from batchgen.sandbox.disk import whole
 from batchgen.sandbox.geometry import Flaw
 from batchgen.sandbox.models import Model
 from batchgen.sandbox.orders import Picture
@@ -43,7 +44,9 @@ class Pictures:
         self._renderer = renderer
 
     async def take(self, url: str, model: Model) -> Picture:
-        """Raises Flaw when the picture cannot be had, read, or is not of a size the model takes."""
+        """Raises Flaw when the picture cannot be had, read, or is not of a size the model takes,
+        OSError when it cannot be kept.
+        """
         parts = urlsplit(url)
         match parts.scheme:
             case "data":
@@ -58,7 +61,8 @@ class Pictures:
         digest = hashlib.sha256(content).hexdigest()
         path = self._folder / digest
         if not path.exists():
-            path.write_bytes(content)
+            with whole(path) as part:
+                part.write_bytes(content)
         width, height = await self._renderer.measure(path)
         least, most = model.picture_sides
         if not least <= min(width, height) <= max(width, height) <= most:

@@ -24,6 +24,7 @@ from aiohttp import web
 
 from batchgen.sandbox.clock import Clock
 from batchgen.sandbox.connections import reset
+from batchgen.sandbox.disk import in_words
 from batchgen.sandbox.faults import Answer, CutShort, Faults, Point, Reset
 from batchgen.sandbox.render import Renderer
 from batchgen.sandbox.store import Status, Task
@@ -87,10 +88,13 @@ class ObjectStore:
         refusal = self._check(request)
         if refusal is not None:
             return refusal
-        task = self._scheduler.by_id(request.match_info["task_id"])
-        if task is None or request.path not in map(_path, self._signer.urls(task)):
-            return _refused(404, "NoSuchKey", "The specified key does not exist.")
-        content = await self._content(task, request.match_info["place"])
+        try:
+            task = self._scheduler.by_id(request.match_info["task_id"])
+            if task is None or request.path not in map(_path, self._signer.urls(task)):
+                return _refused(404, "NoSuchKey", "The specified key does not exist.")
+            content = await self._content(task, request.match_info["place"])
+        except OSError as error:
+            return _refused(503, "ServiceUnavailable", in_words(error))
         return await self._send(request, task, content)
 
     def _check(self, request: web.Request) -> web.Response | None:

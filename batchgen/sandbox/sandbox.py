@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
@@ -39,8 +39,8 @@ class Sandbox:
     seconds; the present by default).
 
     Entering raises RenderingUnavailable when the extra `sandbox` is not installed, ValueError when
-    the folder holds something else, and OSError when `port` is taken or another sandbox is
-    running in the folder (BlockingIOError).
+    the folder holds something else, and OSError when `port` is taken, the disk refuses, or another
+    sandbox is running in the folder (BlockingIOError).
     """
 
     base_url: str
@@ -82,7 +82,7 @@ class Sandbox:
             store = Store(folder / "sandbox.sqlite" if self._folder else None)
             stack.callback(store.close)
             self._open_clock(store)
-            stack.callback(lambda: store.remember("clock", self.clock.now()))
+            stack.callback(self._keep_clock, store)
             await self._serve(stack, store, renderer, folder)
             self._stack = stack.pop_all()
         return self
@@ -91,7 +91,7 @@ class Sandbox:
         await self._stack.aclose()
 
     def bill(self) -> Bill:
-        """What the tasks of all accounts have cost so far."""
+        """What the tasks of all accounts have cost so far. Raises OSError where the disk refuses."""
         return self._scheduler.bill()
 
     def _open_clock(self, store: Store) -> None:
@@ -99,6 +99,10 @@ class Sandbox:
         if start is None:
             start = time.time() if self._start is None else self._start
         self.clock = Clock(start, speed=self._speed, loop=asyncio.get_running_loop())
+
+    def _keep_clock(self, store: Store) -> None:
+        with suppress(OSError):
+            store.remember("clock", self.clock.now())
 
     async def _serve(
         self, stack: AsyncExitStack, store: Store, renderer: Renderer, folder: Path

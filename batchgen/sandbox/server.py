@@ -5,6 +5,7 @@ sandbox's clock.
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from email.utils import formatdate
 
 from aiohttp import web
@@ -18,7 +19,7 @@ def listen(host: str, port: int | None, store: Store, name: str) -> socket.socke
     remembered again.
 
     A URL handed out before a restart goes on working that way. Raises OSError when a port that was
-    asked for is taken.
+    asked for is taken, or the new one cannot be remembered.
     """
     remembered = store.recall(name)
     if port is None and remembered is not None:
@@ -27,18 +28,25 @@ def listen(host: str, port: int | None, store: Store, name: str) -> socket.socke
         except OSError:
             pass
     listener = _bound(host, port or 0)
-    store.remember(name, listener.getsockname()[1])
+    try:
+        store.remember(name, listener.getsockname()[1])
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
 async def serve(
     application: web.Application, listener: socket.socket, clock: Clock, store: Store
 ) -> web.AppRunner:
-    """Every answer carries the clock's time, and the store remembers the clock before it does."""
+    """Every answer carries the clock's time, and the store remembers the clock before it does,
+    unless the disk refuses.
+    """
 
     async def dated(_: web.Request, response: web.StreamResponse) -> None:
         now = clock.now()
-        store.remember("clock", now)
+        with suppress(OSError):
+            store.remember("clock", now)
         response.headers["Date"] = formatdate(now, usegmt=True)
 
     application.on_response_prepare.append(dated)

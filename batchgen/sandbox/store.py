@@ -23,6 +23,7 @@ from typing import Any
 import apsw
 
 from batchgen.sandbox.bill import Bill
+from batchgen.sandbox.disk import disk_errors
 from batchgen.sandbox.orders import Order
 
 VERSION = 1
@@ -75,38 +76,47 @@ class Task:
 
 class Store:
     """Raises ValueError when the file is another program's or of another version, BlockingIOError
-    when another sandbox is using it.
+    when another sandbox is using it. Everything raises OSError where the disk refuses, and has
+    done nothing then.
     """
 
+    @disk_errors()
     def __init__(self, path: Path | None) -> None:
         self._db = apsw.Connection(str(path) if path else ":memory:")
         try:
             self._open()
+            self._number: int = self._value("SELECT coalesce(max(number), 0) FROM task")
         except apsw.BusyError:
             self._db.close()
             raise BlockingIOError(EBUSY, "another sandbox is running in this folder") from None
-        self._number: int = self._value("SELECT coalesce(max(number), 0) FROM task")
+        except BaseException:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         self._db.close()
 
+    @disk_errors()
     def recall(self, name: str) -> Any:
         """A remembered value, or None."""
         row = self._db.execute("SELECT value FROM memory WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
+    @disk_errors()
     def remember(self, name: str, value: float | str) -> None:
         self._db.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (name, value))
 
     def next_number(self) -> int:
         return self._number + 1
 
+    @disk_errors()
     def create(self, task: Task) -> None:
         """On the disk when this returns."""
         with self._synced():
             self._db.execute(_INSERT, _columns(task))
         self._number = task.number
 
+    @disk_errors()
     def update(self, tasks: Iterable[Task]) -> None:
         with self._db:
             self._db.executemany(
@@ -115,9 +125,9 @@ class Store:
             )
 
     def find(self, task_id: str) -> Task | None:
-        return next(self._tasks("id = ?", (task_id,)), None)
+        return next(iter(self._tasks("id = ?", (task_id,))), None)
 
-    def active(self) -> Iterator[Task]:
+    def active(self) -> list[Task]:
         """Tasks that have not ended, oldest first."""
         return self._tasks("status IN ('PENDING', 'RUNNING') ORDER BY number", ())
 
@@ -125,29 +135,29 @@ class Store:
         self, account: str, window: tuple[float, float], *, model: str, status: str, task_id: str
     ) -> list[Task]:
         """Tasks created in the window, newest first; an empty filter matches all."""
-        return list(
-            self._tasks(
-                "account = :account AND created BETWEEN :start AND :end"
-                " AND :model IN ('', model) AND :status IN ('', status) AND :id IN ('', id)"
-                " ORDER BY number DESC",
-                {
-                    "account": account,
-                    "start": window[0],
-                    "end": window[1],
-                    "model": model,
-                    "status": status,
-                    "id": task_id,
-                },
-            )
+        return self._tasks(
+            "account = :account AND created BETWEEN :start AND :end"
+            " AND :model IN ('', model) AND :status IN ('', status) AND :id IN ('', id)"
+            " ORDER BY number DESC",
+            {
+                "account": account,
+                "start": window[0],
+                "end": window[1],
+                "model": model,
+                "status": status,
+                "id": task_id,
+            },
         )
 
+    @disk_errors()
     def bill(self) -> Bill:
         return Bill(*self._db.execute("SELECT * FROM bill").get)
 
-    def _tasks(self, where: str, values: Any) -> Iterator[Task]:
+    @disk_errors()
+    def _tasks(self, where: str, values: Any) -> list[Task]:
         # `where` is written in this class; what a client sends is only ever bound.
         query = f"SELECT * FROM task WHERE {where}"  # noqa: S608
-        return map(_task, self._db.execute(query, values))
+        return [_task(row) for row in self._db.execute(query, values)]
 
     def _value(self, query: str) -> Any:
         return self._db.execute(query).get
@@ -173,7 +183,6 @@ class Store:
                 self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 self._db.execute(f"PRAGMA user_version = {VERSION}")
         elif (owner, version) != (APPLICATION_ID, VERSION):
-            self._db.close()
             raise ValueError(f"not a sandbox of version {VERSION}: its file says {owner}/{version}")
 
 

@@ -85,6 +85,8 @@ class Scheduler:
         self._store = store
         self._clock = clock
         self._lanes: dict[tuple[str, str], Lane] = {}
+        self._changed: list[Task] = []
+        """Changes that the store does not have yet: a disk that refuses may take them later."""
         for task in store.active():
             self._lane(task.account, task.model).add(task)
 
@@ -124,8 +126,8 @@ class Scheduler:
         task = self.find(account, task_id)
         if task is None or task.status is not Status.PENDING:
             return False
-        self._lane(account, task.model).drop(task)
         self._store.update([task.canceled(self._clock.now())])
+        self._lane(account, task.model).drop(task)
         return True
 
     def bill(self) -> Bill:
@@ -134,9 +136,11 @@ class Scheduler:
 
     def _settle(self) -> None:
         now = self._clock.now()
-        changed = [task for lane in self._lanes.values() for task in lane.settle(now)]
-        if changed:
-            self._store.update(changed)
+        for lane in self._lanes.values():
+            self._changed += lane.settle(now)
+        if self._changed:
+            self._store.update(self._changed)
+            self._changed.clear()
 
     def _lane(self, account: str, model: str) -> Lane:
         key = (account, model)

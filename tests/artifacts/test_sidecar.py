@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.artifacts import sidecar, without_secrets
+from batchgen.artifacts import sidecar
 from batchgen.artifacts.sidecar import canonical, parsed
+from batchgen.redaction import without_secrets
 
 CONTRACT = [
     *("job", "manifest", "model", "prompt", "negative_prompt", "parameters", "inputs"),

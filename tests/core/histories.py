@@ -119,6 +119,7 @@ class World:
                     ),
                     lambda: self._poll_outcome(job, f.TaskCanceled(**says)),
                     lambda: (self._gone(job, says),),
+                    lambda: (f.Lost(**says, reason="not ours"),),
                 ]
             case Download(index=index):
                 later = {"until": self.now + 5, "reason": "cut", "index": index}
@@ -130,7 +131,8 @@ class World:
                     lambda: (f.Parked(**says, reason="in the way"),),
                 ]
             case Seal():
-                return [lambda: (f.Sealed(**says),)]
+                whole = all(result.state == "saved" for result in job.results)
+                return [lambda: ((f.Sealed if whole else f.SealedInPart)(**says),)]
 
     def _deferred(self, says) -> f.Deferred:
         return f.Deferred(**says, until=self.now + 3, code="Throttling", message="later")

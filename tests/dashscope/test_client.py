@@ -326,7 +326,7 @@ async def test_an_answer_about_another_task_is_no_answer(serve, says, http, answ
     """A cache in between cannot mix up two results."""
     server = await serve(says(http(answer("wan2.6-t2v").body)))
 
-    assert await poll(server.url) == NoAnswer("the answer is about another task")
+    assert await poll(server.url) == NoAnswer("the answer is about another task", heard=True)
 
 
 @pytest.mark.parametrize("status", ["200 OK", "403 Forbidden", "502 Bad Gateway"])

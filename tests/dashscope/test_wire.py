@@ -407,7 +407,7 @@ def test_an_unknown_status_keeps_the_polling_going():
     body = b'{"output":{"task_id":"t-1","task_status":"THINKING"}}'
 
     assert read_task(200, NONE, body, VIDEO) == NoAnswer(
-        "HTTP 200 with the unknown task status THINKING"
+        "HTTP 200 with the unknown task status THINKING", heard=True
     )
 
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from batchgen.core import facts
 from batchgen.core.facts import Fact, JobFact, Kinds
 from batchgen.journal import Journal
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
+from histories import World
 
 
 def system_sqlite() -> str:
@@ -123,4 +130,35 @@ def test_every_kind_of_fact_about_a_job_has_a_meaning(home: Path, folder: Path):
     kinds = (vars(facts)[name] for name in Kinds.by_name)
     leaves = (kind for kind in kinds if not kind.__subclasses__())
     about_jobs = {kind.__name__ for kind in leaves if issubclass(kind, JobFact)}
-    assert meanings == about_jobs - {"Unparked"}
+    assert meanings == about_jobs - {"Saved", "LinkStale", "FetchDeferred"}, "these move nothing"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_the_views_agree_with_the_program_about_any_history(data):
+    """State and money of every job, whatever came in whatever order."""
+    world = World.of(data.draw(st.integers(1, 4)))
+    for _ in range(data.draw(st.integers(0, 40))):
+        world.decide()
+        running = sorted(world.batch.under_way, key=repr)
+        if data.draw(st.integers(0, 9)) == 0:
+            world.crash()
+        elif running:
+            action = data.draw(st.sampled_from(running))
+            world.finish(action, *data.draw(st.sampled_from(world.outcomes(action)))())
+        elif world.batch.wake_at(world.now) < float("inf"):
+            world.wait()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Journal.open(Path(folder), kind="sandbox", manifest="film") as journal,
+    ):
+        journal.append(world.log)
+        path = str(Path(folder) / ".batchgen" / "journal.sqlite")
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+        rows = connection.execute("SELECT job, state, coalesce(cost, 0) FROM jobs").fetchall()
+        connection.close()
+    standing = world.batch.standing
+    assert {job: state for job, state, _ in rows} == {
+        job.id: job.state for job in standing.jobs.values()
+    }
+    assert round(sum(cost for *_, cost in rows) * 1e6) == standing.spent

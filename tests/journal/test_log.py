@@ -12,7 +12,6 @@ import pytest
 from batchgen.core.facts import (
     Expired,
     Fact,
-    Lost,
     Saved,
     Sealed,
     SealedInPart,
@@ -122,7 +121,6 @@ def test_links_go_as_results_are_saved(folder: Path, home: Path):
     [
         Sealed(**FOX),
         SealedInPart(**FOX),
-        Lost(**FOX, reason="unknown task"),
         Expired(**FOX, reason="24 h"),
     ],
     ids=lambda fact: type(fact).__name__,

@@ -56,7 +56,9 @@ class Rehearsal:
                 self.bill = sandbox.bill()
 
         settings = Settings(sandbox=True, **self.settings)
-        return Run(load(path), connect, settings, wall=lambda: START + loop.time(), **kwargs)
+        return Run(
+            load(path), settings, connect=connect, wall=lambda: START + loop.time(), **kwargs
+        )
 
     async def run(self, text: str | None = None, **kwargs) -> Summary:
         return await self.start(text, **kwargs).run()

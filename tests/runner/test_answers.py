@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from aiohttp import web
@@ -12,7 +14,8 @@ from PIL import Image
 
 from batchgen.api import Endpoint, Run, Summary
 from batchgen.dashscope.endpoint import Secret
-from batchgen.errors import ExitCode
+from batchgen.errors import ExitCode, JournalError
+from batchgen.journal import Journal
 from batchgen.manifest import load
 
 pytestmark = pytest.mark.looptime
@@ -25,7 +28,7 @@ MADE = {"output": {"task_status": "PENDING", "task_id": "t-1"}, "request_id": "r
 
 
 def status(word: str, **more) -> dict:
-    return {"request_id": "r", "output": {"task_id": "t-1", "task_status": word, **more}}
+    return {"request_id": "r", "output": {"task_id": "ASKED", "task_status": word, **more}}
 
 
 class Scripted:
@@ -40,13 +43,14 @@ class Scripted:
         self.count += 1
         return self._say(self.posts)
 
-    async def look(self, _request: web.Request) -> web.Response:
-        return self._say(self.looks)
+    async def look(self, request: web.Request) -> web.Response:
+        return self._say(self.looks, request.match_info["task_id"])
 
-    def _say(self, answers: list) -> web.Response:
+    def _say(self, answers: list, task_id: str = "") -> web.Response:
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         code, body = answer if isinstance(answer, tuple) else (200, answer)
         text = body if isinstance(body, str) else json.dumps(body).replace("HOST", self.url)
+        text = text.replace("ASKED", task_id)
         return web.Response(status=code, text=text, content_type="application/json")
 
     async def picture(self, request: web.Request) -> web.Response:
@@ -75,10 +79,11 @@ async def serving(server: Scripted):
 def run(tmp_path):
     """Run the manifest against a script; what came of it."""
 
-    async def run(server: Scripted) -> Summary:
+    async def run(server: Scripted, manifest: str = MANIFEST, on_progress=None) -> Summary:
         path = tmp_path / "film.yaml"
-        path.write_text(MANIFEST)
-        return await Run(load(path), lambda: serving(server)).run()
+        path.write_text(manifest)
+        connect = partial(serving, server)
+        return await Run(load(path), connect=connect, on_progress=on_progress).run()
 
     return run
 
@@ -182,7 +187,8 @@ async def test_a_task_that_was_cancelled_elsewhere_is_not_sent_again(run):
 async def test_the_services_own_failure_gets_one_more_attempt(run, tmp_path):
     """An InternalError is unbilled; the sidecar of the second attempt tells of both."""
     oops = status("FAILED", code="InternalError.Algo", message="oops")
-    summary = await run(server := Scripted([MADE], [oops, BOTH]))
+    again = {"output": {"task_status": "PENDING", "task_id": "t-2"}, "request_id": "r-2"}
+    summary = await run(server := Scripted([MADE, again], [oops, BOTH]))
     assert (summary.exit_code, server.count) == (ExitCode.DONE, 2)
     sidecar = json.loads((tmp_path / "output" / "film" / "stamp.json").read_text())
     assert [attempt["outcome"] for attempt in sidecar["attempts"]] == ["FAILED", "SUCCEEDED"]
@@ -203,3 +209,103 @@ async def test_answers_that_make_no_sense_are_asked_again(run):
     other = {"output": {"task_id": "t-2", "task_status": "FAILED"}}
     server = Scripted([MADE], [(200, "<html>"), (200, '{"output": {"ta'), strange, other, BOTH])
     assert (await run(server)).exit_code is ExitCode.DONE
+
+
+async def test_a_task_id_that_is_another_jobs_is_no_answer(run):
+    """Two jobs cannot share a task: the second is held, and its money stays reserved."""
+    oops = status("FAILED", code="InternalError", message="oops")
+    summary = await run(server := Scripted([MADE], [oops]))
+    assert (summary.exit_code, server.count) == (ExitCode.NEEDS_A_PERSON, 2)
+    assert "another job" in summary.jobs[0].message
+
+
+async def test_fewer_results_than_asked_are_told(run, tmp_path):
+    """One picture where two were asked for is not done: exit 1, and what there is is kept."""
+    summary = await run(Scripted([MADE], [done({"url": "HOST/1.png"})]))
+    assert summary.exit_code is ExitCode.SOME_FAILED
+    assert "fewer results than asked" in summary.failed[0].message
+    assert (tmp_path / "output" / "film" / "stamp-1.png").exists()
+
+
+@pytest.mark.parametrize("code", [403, 404, 407, 502])
+async def test_a_strangers_page_on_a_question_ends_nothing(run, code):
+    """A proxy's error page is no refusal of the service: the task is asked about again."""
+    server = Scripted([MADE], [(code, "<html>nginx</html>"), BOTH])
+    assert (await run(server)).exit_code is ExitCode.DONE
+
+
+async def test_lost_answers_make_the_account_wait_longer_each_time(run, tmp_path):
+    """A gateway that swallows answers does not put a whole night in doubt: exit 8 after an hour."""
+    jobs = "".join(f"  - {{id: j{n}, prompt: Stamp {n}., size: 512*512}}\n" for n in range(60))
+    manifest = f"defaults: {{model: wan2.2-t2i-flash}}\njobs:\n{jobs}"
+    server = Scripted([(502, "<html>bad gateway</html>")], [BOTH])
+    summary = await run(server, manifest)
+    assert summary.exit_code is ExitCode.UNREACHABLE
+    assert server.count < 20
+    assert summary.count("in doubt") == server.count
+
+
+async def test_a_lost_task_is_asked_for_again_by_the_next_run(run):
+    """The wrong key makes a task unknown; the right one finds it and its results."""
+    first = await run(Scripted([MADE], [status("UNKNOWN")]))
+    assert [job.state for job in first.jobs] == ["lost"]
+    again = await run(server := Scripted([MADE], [BOTH]))
+    assert (again.exit_code, server.count) == (ExitCode.DONE, 0)
+
+
+async def test_secrets_in_the_services_words_are_told_to_nobody(run, tmp_path):
+    """Neither the key nor a signature that an error message repeats reaches a fact or a summary."""
+    url = "https://b.example/x.png?Expires=9&Signature=SECRETSIG"
+    words = f"cannot fetch {url} with key sk-canary"
+    failed = status("FAILED", code="InvalidURL", message=words)
+    summary = await run(Scripted([MADE], [failed]))
+    assert summary.failed[0].message == "cannot fetch https://b.example/x.png with key ***"
+    journal = (tmp_path / "output" / "film" / ".batchgen" / "journal.sqlite").read_bytes()
+    assert b"SECRETSIG" not in journal
+    assert b"sk-canary" not in journal
+
+
+async def test_a_throttled_model_does_not_hold_up_the_others(run):
+    """Limits are counted by model: the other model's job is done while this one waits."""
+    manifest = """
+jobs:
+  - {id: slow, prompt: A stamp., model: wan2.2-t2i-flash, size: 512*512}
+  - {id: free, prompt: A stamp., model: wan2.2-t2i-plus, size: 512*512}
+"""
+    busy = {"code": "Throttling.RateQuota", "message": "later", "request_id": "r"}
+    two = {"output": {"task_status": "PENDING", "task_id": "t-2"}, "request_id": "r-2"}
+    one = done({"url": "HOST/1.png"})
+    seen = []
+    server = Scripted([(429, busy), MADE, (429, busy), (429, busy), (429, busy), two], [one])
+    summary = await run(server, manifest, seen.append)
+    assert summary.exit_code is ExitCode.DONE
+    assert any(progress.done == 1 and progress.waiting == 1 for progress in seen)
+
+
+async def test_a_watcher_that_breaks_does_not_break_the_run(run, caplog):
+    """An exception in on_progress is told in the log, and the paid work goes on."""
+
+    def broken(_progress):
+        raise ValueError("no room to draw")
+
+    summary = await run(Scripted([MADE], [BOTH]), MANIFEST, broken)
+    assert summary.exit_code is ExitCode.DONE
+    assert "no room to draw" in caplog.text
+
+
+async def test_nothing_is_sent_that_is_not_written_down_first(run, monkeypatch):
+    """When the journal refuses the intent, no POST leaves, and exit 6 says whose fault it is."""
+    real = Journal.commit
+
+    async def full(self, facts, **kwargs):
+        if any(type(fact).__name__ == "SubmitStarted" for fact in facts):
+            for _ in range(300):  # long enough for a request that did not wait
+                await asyncio.sleep(0)
+            raise JournalError("the disk is full")
+        await real(self, facts, **kwargs)
+
+    monkeypatch.setattr(Journal, "commit", full)
+    summary = await run(server := Scripted([MADE], [BOTH]))
+    assert (summary.exit_code, server.count) == (ExitCode.MACHINE, 0)
+    assert [job.state for job in summary.jobs] == ["pending"]
+    assert summary.seconds < 1

@@ -314,4 +314,5 @@ async def test_silence_ends_the_run_after_the_give_up_time(rehearsal):
     rehearsal.faults = Faults(Rule(Point.QUERY, Reset()))
     summary = await rehearsal.run(TWO)
     assert summary.exit_code is ExitCode.UNREACHABLE
-    assert "10 minutes" in summary.error.message
+    assert "could not be reached" in summary.error.message
+    assert 600 < summary.seconds < 700

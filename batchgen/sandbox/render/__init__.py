@@ -19,6 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from batchgen.sandbox.disk import whole
 from batchgen.sandbox.orders import Order
 
 MOST_BYTES = 1 << 30
@@ -65,7 +66,10 @@ class Renderer:
         return await loop.run_in_executor(self._pool, self._studio.measure, path)
 
     async def file(self, order: Order, task_id: str, place: int) -> Path:
-        """The file of one result: the video (`place` 0), or the image with that number."""
+        """The file of one result: the video (`place` 0), or the image with that number.
+
+        Raises OSError where the disk has no room for it.
+        """
         key = hashlib.sha256(f"{order!r}|{task_id}|{place}".encode()).hexdigest()[:40]
         future = self._making.get(key)
         if future is None:
@@ -81,21 +85,19 @@ class Renderer:
         if path.exists():
             os.utime(path)
             return path
-        part = path.with_suffix(".part")
-        self._studio.make(order, task_id, place, self._inputs, part)
-        part.replace(path)
+        with whole(path) as part:
+            self._studio.make(order, task_id, place, self._inputs, part)
         _evict(self._folder, MOST_BYTES)
         return path
 
 
 def _evict(folder: Path, most_bytes: int) -> None:
     """Drop the least recently used files beyond the limit; never the newest."""
-    files = sorted(
-        ((path.stat().st_mtime, path.stat().st_size, path) for path in folder.iterdir()),
-        reverse=True,
-    )
+    # What is still being made gets its name at any moment, and would be gone under the old one.
+    paths = [path for path in folder.iterdir() if path.suffix != ".part"]
+    files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in paths)
     total = 0
-    for place, (_, size, path) in enumerate(files):
+    for place, (_, size, path) in enumerate(reversed(files)):
         total += size
         if place and total > most_bytes:
             path.unlink()

@@ -21,6 +21,9 @@ NEVER_FIRST = frozenset("，。、；：！？）》」』】…")  # noqa: RUF0
 
 MISSING = "\N{WHITE SQUARE}"
 
+NOWHERE = "\U0010fffe"
+"""No character, in any font: drawn as whatever the font has for those that it lacks."""
+
 
 class Typeface:
     """The font of an installed package, else the one Pillow brings, which knows little beyond
@@ -31,18 +34,20 @@ class Typeface:
         self._path = _font_path(package)
         self._sizes: dict[int, ImageFont.FreeTypeFont] = {}
         self._known: dict[str, bool] = {}
+        # Shaping lends a mark that the font lacks a circle to sit on: characters are looked up bare.
+        self._bare = self._load(20, ImageFont.Layout.BASIC)
         self.name = " ".join(part for part in self.at(20).getname() if part)
 
     def at(self, size: int) -> ImageFont.FreeTypeFont:
         if size not in self._sizes:
-            self._sizes[size] = self._load(size)
+            self._sizes[size] = self._load(size, None)
         return self._sizes[size]
 
     def has(self, character: str) -> bool:
         """Whether the font draws it as something of its own; a blank is fine where one is meant."""
         if character not in self._known:
             drawn = self._drawn(character)
-            self._known[character] = character.isspace() or drawn != self._drawn("\U0010fffe")
+            self._known[character] = character.isspace() or drawn != self._drawn(NOWHERE)
         return self._known[character]
 
     def readable(self, text: str) -> tuple[str, list[str]]:
@@ -64,20 +69,23 @@ class Typeface:
                 if line and used + length > width and piece not in NEVER_FIRST:
                     lines.append(line.rstrip())
                     line, used = "", 0.0
-                line += piece
-                used += length
+                if line or not piece.isspace():
+                    line += piece
+                    used += length
         return [*lines, line.rstrip()] if line.strip() else lines
 
-    def _load(self, size: int) -> ImageFont.FreeTypeFont:
+    def _load(self, size: int, layout: ImageFont.Layout | None) -> ImageFont.FreeTypeFont:
         if self._path is not None:
-            return ImageFont.truetype(self._path, size, index=SIMPLIFIED_CHINESE)
+            return ImageFont.truetype(
+                self._path, size, index=SIMPLIFIED_CHINESE, layout_engine=layout
+            )
         font = ImageFont.load_default(size)
         assert isinstance(font, ImageFont.FreeTypeFont)
         return font
 
     def _drawn(self, character: str) -> bytes:
         image = Image.new("L", (48, 48))
-        ImageDraw.Draw(image).text((8, 4), character, fill=255, font=self.at(20))
+        ImageDraw.Draw(image).text((8, 4), character, fill=255, font=self._bare)
         return image.tobytes()
 
 
