@@ -4,7 +4,6 @@
     |-- Mistake              you: the manifest, the command line or the set-up is wrong (exit 2)
     |   `-- ManifestError    every problem of a manifest at once, each at its place
     |-- BatchHeld            nobody: another run holds this batch, let it finish (exit 4)
-    |-- AccountError         you, at the service's console: key, bill, purchase, budget (exit 5)
     |-- MachineError         you, on this machine: disk, permissions (exit 6)
     |   `-- JournalError     the batch's journal cannot be read or written (exit 6)
     `-- ServiceUnreachable   the network or the service (exit 8)
@@ -114,12 +113,6 @@ class BatchHeld(BatchgenError):
     """Another run holds this batch."""
 
     exit_code = ExitCode.HELD
-
-
-class AccountError(BatchgenError):
-    """The account refuses: key, bill, purchase or budget."""
-
-    exit_code = ExitCode.ACCOUNT
 
 
 class MachineError(BatchgenError):

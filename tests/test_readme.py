@@ -21,7 +21,7 @@ from batchgen.errors import ExitCode
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-_SETTING_UP = ("python3 -m venv", ".venv/bin/pip", "export ", "sqlite3 ")
+_SETTING_UP = ("python3 -m venv", ". .venv/", "pip install", "export ", "sqlite3 ")
 _NEEDS_THE_SERVICE = {"batchgen run jobs/detective.yaml"}
 
 
@@ -78,7 +78,7 @@ def checkout(tmp_path_factory):
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess:
-    words = shlex.split(command.replace(".venv/bin/", ""))
+    words = shlex.split(command)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     return subprocess.run(
         words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False

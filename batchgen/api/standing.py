@@ -56,7 +56,8 @@ class BatchReport:
     @property
     def to_buy(self) -> tuple[JobReport, ...]:
         """The jobs that the next run would submit."""
-        return tuple(job for job in self.jobs if job.state in {State.NEW, State.PENDING})
+        waiting = {State.NEW, State.PENDING}
+        return tuple(job for job in self.jobs if job.state in waiting and job.listed)
 
     @property
     def to_spend(self) -> Mapping[str, Money]:

@@ -176,12 +176,6 @@ class Tree:
         with translated("move", path):
             return await self._run(self._set_aside, path)
 
-    async def free_bytes(self) -> int:
-        """Return the bytes that an ordinary user may still write to this file system."""
-        with translated("look at", self.folder):
-            found = await self._run(os.fstatvfs, self._folder)
-        return found.f_bavail * found.f_frsize
-
     def missing(self, files: Iterable[tuple[str, int]]) -> list[str]:
         """Return the names that are not there as regular files of the size given (in bytes).
 

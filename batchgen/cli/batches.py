@@ -10,7 +10,7 @@ from pathlib import Path
 
 import anyio
 
-from batchgen.api import Place, Run, Settings, Summary, connect_to
+from batchgen.api import Place, Run, Settings, Summary
 from batchgen.api.settings import chosen_jobs
 from batchgen.api.standing import look
 from batchgen.api.summary import worst
@@ -21,10 +21,10 @@ from batchgen.cli.rehearsal import Rehearsal
 from batchgen.cli.signals import heed
 from batchgen.errors import BatchgenError, ExitCode, Mistake
 from batchgen.manifest import Manifest
-from batchgen.report.errors import error_lines
+from batchgen.report.errors import error_lines, refusal_data
 from batchgen.report.progress import watch
 from batchgen.report.screen import Screen
-from batchgen.report.summary import refusal_data, summary_data, summary_view
+from batchgen.report.summary import summary_data, summary_view
 from batchgen.report.text import clean, count
 
 
@@ -128,9 +128,9 @@ class _Runs:
             with watch(manifest.name, self._screen.notes, quiet=self._choices.quiet) as watcher:
                 self._running = Run(
                     manifest,
-                    rehearsal.connect if rehearsal else connect_to(self._place, manifest),
                     settings,
-                    region=self._place.region_of(manifest.region),
+                    connect=rehearsal.connect if rehearsal else None,
+                    place=self._place,
                     on_progress=watcher,
                 )
                 summary = await self._running.run()
@@ -167,7 +167,7 @@ class _Runs:
         """What kept a run from its start; there is no summary then."""
         self._screen.say(*error_lines(error))
         if self._choices.as_json:
-            self._screen.tell_json(refusal_data(manifest.name, error))
+            self._screen.tell_json(refusal_data(error, manifest.name))
 
 
 _ENDS_ALL = {

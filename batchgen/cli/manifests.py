@@ -6,28 +6,24 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from batchgen.api import load
 from batchgen.api.endpoint import REGION_VARIABLE, Place, find_place
 from batchgen.api.settings import chosen_jobs
+from batchgen.catalog import load as load_catalog
 from batchgen.errors import ManifestError, Mistake, Problem
-from batchgen.manifest import Manifest, load, output_folder
+from batchgen.manifest import Manifest, output_folder
 
 
 def place_for(*, sandbox: bool, region: str | None, base_url: str | None) -> Place:
-    """Where the service is. A rehearsal has an address of its own, but the region's prices."""
-    if not sandbox:
-        return find_place(url=base_url, region=region)
+    """Where the service is. A rehearsal has an address of its own, but the region's prices.
+
+    Raises Mistake for a region that does not exist, and for a URL that is none.
+    """
+    _refuse_unknown("--region", region)
     known = {REGION_VARIABLE: os.environ.get(REGION_VARIABLE, "")}
-    return find_place(environ=known)
-
-
-def read(path: Path, place: Place) -> Manifest:
-    """One manifest. Raises Mistake, ManifestError with all of its problems."""
-    return load(
-        path,
-        region=place.region,
-        default_region=place.fallback,
-        check_region=place.check_region,
-    )
+    place = find_place(environ=known) if sandbox else find_place(url=base_url, region=region)
+    _refuse_unknown(REGION_VARIABLE, place.fallback)
+    return place
 
 
 def read_all(
@@ -38,11 +34,12 @@ def read_all(
     problems: list[Problem] = []
     for path in paths:
         try:
-            manifests.append(read(path, place))
+            manifests.append(load(path, place=place))
         except ManifestError as error:
             problems += error.problems
         except Mistake as error:
-            problems.append(Problem("batchgen", 0, 0, error.message, error.hint))
+            message = error.message.removeprefix(f"{path}: ")
+            problems.append(Problem(str(path), 0, 0, message, error.hint))
     problems += _shared_folders(manifests, output, sandbox=sandbox)
     if problems:
         raise ManifestError(problems)
@@ -57,6 +54,14 @@ def refuse_nothing(manifests: Sequence[Manifest], only: str | None) -> None:
             f"No job of {where} has an id that matches {only}.",
             hint="batchgen plan --all shows the ids",
         )
+
+
+def _refuse_unknown(source: str, region: str | None) -> None:
+    catalog = load_catalog()
+    if region is not None and catalog.region(region) is None:
+        known = [f"{one.name} ({', '.join(one.aliases)})" for one in catalog.regions]
+        hint = f"The regions are {', '.join(known)}."
+        raise Mistake(f"{source}: there is no region {region}.", hint=hint)
 
 
 def _shared_folders(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from batchgen.errors import ExitCode
+from batchgen.errors import BatchgenError, ExitCode
 
 if TYPE_CHECKING:  # rich, which parsing does without
     from batchgen.report.screen import Screen
@@ -120,6 +120,21 @@ only_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs, one object a line."
 )
+
+
+def answered(call: Call, *, as_json: bool) -> Call:
+    """The call; a program that reads JSON is told there of an error as well."""
+
+    def answer(screen: Screen) -> ExitCode:
+        try:
+            return call(screen)
+        except BatchgenError as error:
+            from batchgen.report.errors import refusal_data  # noqa: PLC0415 - for a call alone
+
+            screen.tell_json(refusal_data(error))
+            raise
+
+    return answer if as_json else call
 
 
 def refuse_places(*, sandbox: bool, region: str | None, base_url: str | None) -> None:

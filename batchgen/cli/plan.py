@@ -34,4 +34,5 @@ def plan(*, sandbox: bool, **choices: Any) -> Call:
     options.refuse_places(sandbox=sandbox, region=choices["region"], base_url=choices["base_url"])
     from batchgen.cli.views import show_plan  # noqa: PLC0415 - heavy
 
-    return partial(show_plan, sandbox=sandbox, **choices)
+    call = partial(show_plan, sandbox=sandbox, **choices)
+    return options.answered(call, as_json=choices["as_json"])

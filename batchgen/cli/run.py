@@ -88,4 +88,4 @@ def run(*, sandbox: bool, speed: float | None, **choices: Any) -> Call:
     from batchgen.cli.batches import Choices, run_batches  # noqa: PLC0415 - heavy
 
     chosen = Choices(sandbox=sandbox, speed=speed or _DEFAULT_SPEED, **choices)
-    return partial(run_batches, chosen)
+    return options.answered(partial(run_batches, chosen), as_json=chosen.as_json)

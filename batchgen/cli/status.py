@@ -28,4 +28,4 @@ def status(**choices: Any) -> Call:
     """
     from batchgen.cli.views import show_status  # noqa: PLC0415 - heavy
 
-    return partial(show_status, **choices)
+    return options.answered(partial(show_status, **choices), as_json=choices["as_json"])

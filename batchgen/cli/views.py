@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from batchgen import api
 from batchgen.api.settings import Settings, chosen_jobs
 from batchgen.api.standing import look
-from batchgen.cli.manifests import place_for, read, refuse_nothing
+from batchgen.cli.manifests import place_for, refuse_nothing
 from batchgen.errors import ExitCode
 from batchgen.manifest import load
 from batchgen.report.plan import plan_data, plan_view
@@ -28,7 +29,8 @@ def show_plan(
     as_json: bool,
 ) -> ExitCode:
     """Raises Mistake for a wrong manifest, JournalError for a broken journal."""
-    checked = read(manifest, place_for(sandbox=sandbox, region=region, base_url=base_url))
+    place = place_for(sandbox=sandbox, region=region, base_url=base_url)
+    checked = api.load(manifest, place=place)
     refuse_nothing([checked], only)
     report = look(checked, Settings(output=output, sandbox=sandbox))
     chosen = chosen_jobs(checked, only)

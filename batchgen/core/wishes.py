@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from batchgen.core import facts as f
-from batchgen.core.lifecycle import UNPAID, Job, State
+from batchgen.core.lifecycle import REFUSED_HERE, UNPAID, Job, State
 from batchgen.core.standing import Standing
 
 
@@ -64,6 +64,8 @@ def _is_news(job: Job, wish: Wish) -> bool:
     if job.state not in UNPAID:
         return False
     if job.state is State.WITHDRAWN or job.request != wish.request:
+        return True
+    if job.state is State.FAILED and job.code in REFUSED_HERE:
         return True
     return job.state is State.PENDING and (job.price, job.order) != (wish.price, wish.order)
 

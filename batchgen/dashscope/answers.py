@@ -29,11 +29,10 @@ class TaskStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The service has made a task. ``date`` is the service's clock (Unix seconds)."""
+    """The service has made a task."""
 
     task_id: str
     request_id: str | None
-    date: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +87,9 @@ class ResultError:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the service says of a task. Times are Unix seconds; ``date`` is the service's clock.
+    """What the service says of a task. Times are Unix seconds.
 
-    ``task_id`` is None only where the service left it out. ``usage`` is untouched.
+    ``task_id`` is None only where the service left it out. Numbers in ``usage`` are as received.
     """
 
     status: TaskStatus
@@ -106,7 +105,6 @@ class Task:
     orig_prompt: str | None
     actual_prompt: str | None
     usage: Mapping[str, Any] | None
-    date: float | None
 
 
 @dataclass(frozen=True, slots=True)

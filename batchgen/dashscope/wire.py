@@ -77,7 +77,7 @@ def read_submit(
     output = _mapping(answer, "output")
     request_id = _text(answer, "request_id") or headers.get("x-request-id")
     if (task_id := _text(output, "task_id")) and _TASK_ID.fullmatch(task_id):
-        return Accepted(task_id, request_id, _date(headers))
+        return Accepted(task_id, request_id)
     code, message = _words(answer, "code") or "", _words(answer, "message") or ""
     if kind := _refusal(status, answer, code, message):
         message = message or f"HTTP {status}: {_excerpt(body) or 'no explanation'}"
@@ -144,7 +144,6 @@ def read_task(
         orig_prompt=_text(output, "orig_prompt") or _text(first, "orig_prompt"),
         actual_prompt=_text(output, "actual_prompt") or _text(first, "actual_prompt"),
         usage=_public(_mapping(answer, "usage")),
-        date=_date(headers),
     )
 
 

@@ -5,6 +5,7 @@
     text       what others wrote, made harmless; durations and counts in words
     money      amounts in words            document  jobs as JSON data
     troubles   what went wrong with jobs, and what to do about it
+    stops      what ended a run early, and what to do about it
     progress   a run while it lasts        summary   a run at its end
     plan       what a run would do         status    where a batch stands
     errors     mistakes and bugs

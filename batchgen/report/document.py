@@ -1,4 +1,4 @@
-"""Jobs and batches as JSON data, as ``--json`` writes them."""
+"""Jobs as JSON data, as ``--json`` writes them, and how many there are in words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from batchgen.api.standing import JobReport
 from batchgen.report.money import money_data
+from batchgen.report.text import count
 
 
 def job_data(job: JobReport) -> dict[str, Any]:
@@ -15,6 +16,7 @@ def job_data(job: JobReport) -> dict[str, Any]:
     return {
         "id": job.id,
         "state": str(job.state),
+        "listed": job.listed,
         "model": job.model,
         "price": money_data(job.price),
         "spent": money_data(job.spent),
@@ -23,6 +25,13 @@ def job_data(job: JobReport) -> dict[str, Any]:
         "code": job.code,
         "message": job.message,
     }
+
+
+def jobs_listed(jobs: Sequence[JobReport]) -> str:
+    """``3 jobs (and 1 that the manifest no longer names)``."""
+    others = sum(not job.listed for job in jobs)
+    told = count(len(jobs) - others, "job")
+    return f"{told} (and {others:,} that the manifest no longer names)" if others else told
 
 
 def jobs_data(jobs: Sequence[JobReport]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import traceback
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
 from batchgen.errors import BatchgenError, ManifestError
@@ -32,7 +33,18 @@ def error_lines(error: BatchgenError) -> list[str]:
 
 def error_data(error: BatchgenError) -> dict[str, object]:
     """The error for a program."""
-    return {"code": int(error.exit_code), "message": error.message, "hint": error.hint}
+    return {"exit_code": int(error.exit_code), "message": error.message, "hint": error.hint}
+
+
+def refusal_data(error: BatchgenError, name: str | None = None) -> dict[str, object]:
+    """What was refused before it began, for a program; ``name`` is the batch's, where it is one."""
+    problems = error.problems if isinstance(error, ManifestError) else ()
+    return {
+        "name": name,
+        "exit_code": int(error.exit_code),
+        "error": error_data(error),
+        "problems": [asdict(problem) for problem in problems],
+    }
 
 
 def bug_report(error: BaseException) -> list[str]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from batchgen.api.standing import BatchReport, JobReport
 from batchgen.manifest import Job, Manifest
-from batchgen.report.document import jobs_data
+from batchgen.report.document import jobs_data, jobs_listed
 from batchgen.report.money import money_data, spending, totals
 from batchgen.report.text import clean, count, counts
 from batchgen.report.troubles import troubles
@@ -26,7 +26,7 @@ _UNKNOWN = "unknown"
 def plan_view(manifest: Manifest, report: BatchReport, *, every_job: bool = False) -> Group:
     """The plan for a person; beyond `MOST_ROWS` jobs they are only counted by model."""
     parts: list[RenderableType] = [
-        Text(f"{clean(report.name)}: {count(len(report.jobs), 'job')}", style="bold"),
+        Text(f"{clean(report.name)}: {jobs_listed(report.jobs)}", style="bold"),
         Text(f"results: {clean(str(report.folder))}"),
     ]
     if every_job or len(report.jobs) <= MOST_ROWS:

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from batchgen.api.standing import BatchReport
-from batchgen.report.document import jobs_data
+from batchgen.report.document import jobs_data, jobs_listed
 from batchgen.report.money import money_data, spending
-from batchgen.report.text import clean, count, counts
+from batchgen.report.text import clean, counts
 from batchgen.report.troubles import troubles
 
 
@@ -33,7 +33,7 @@ def status_data(report: BatchReport) -> dict[str, Any]:
 
 
 def _parts(report: BatchReport) -> Iterator[RenderableType]:
-    title = f"{clean(report.name)}: {count(len(report.jobs), 'job')}"
+    title = f"{clean(report.name)}: {jobs_listed(report.jobs)}"
     yield Text(f"{title}: {counts(report.counts)}", style="bold")
     yield Text(f"results: {clean(str(report.folder))}")
     if report.holder:

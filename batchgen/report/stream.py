@@ -35,7 +35,7 @@ class Stream(io.TextIOBase):
     def write(self, text: str) -> int:
         if self._usable is not None:
             try:
-                self._usable.write(text)
+                self._usable.write(self._encodable(text))
             except (OSError, ValueError) as trouble:
                 self._give_up(trouble)
         return len(text)
@@ -46,6 +46,10 @@ class Stream(io.TextIOBase):
                 self._usable.flush()
             except (OSError, ValueError) as trouble:
                 self._give_up(trouble)
+
+    def _encodable(self, text: str) -> str:
+        """A Latin terminal shows a Chinese name as escapes; it is no trouble."""
+        return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
 
     @property
     def _usable(self) -> TextIO | None:

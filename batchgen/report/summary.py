@@ -7,15 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from batchgen.api.standing import CHANGED, JobReport
 from batchgen.api.summary import Summary
 from batchgen.core.lifecycle import State
-from batchgen.errors import BatchgenError, ExitCode
+from batchgen.errors import ExitCode
 from batchgen.report.document import jobs_data
 from batchgen.report.errors import error_data
 from batchgen.report.money import money_data, spending
+from batchgen.report.stops import stops
 from batchgen.report.text import clean, clipped, count, counts, duration
 from batchgen.report.troubles import troubles
 
@@ -40,14 +42,10 @@ def summary_data(summary: Summary) -> dict[str, Any]:
         "seconds": round(summary.seconds, 3),
         "changed": list(summary.changed),
         "stops": list(summary.stops),
+        "budget_reached": summary.budget_reached,
         "error": error_data(summary.error) if summary.error else None,
         **jobs_data(summary.jobs),
     }
-
-
-def refusal_data(name: str, error: BatchgenError) -> dict[str, Any]:
-    """A run that was refused before its start, for a program."""
-    return {"name": name, "exit_code": int(error.exit_code), "error": error_data(error)}
 
 
 def _all_there(summary: Summary) -> Text:
@@ -59,12 +57,16 @@ def _all_there(summary: Summary) -> Text:
 def _parts(summary: Summary) -> Iterator[RenderableType]:
     yield Text(f"{clean(summary.name)}: {_headline(summary)}", style="bold")
     yield from troubles(_named(summary))
-    for stop in summary.stops:
-        yield Text(f"stopped: {clipped(stop)}", style="yellow")
+    reasons = stops(summary)
+    for advice, those in reasons.items():
+        yield from (Text(f"stopped: {clipped(reason)}", style="yellow") for reason in those)
+        yield Padding(Text(advice, style="dim"), (0, 0, 0, 2), expand=False)
     if summary.unfinished:
+        stuck = bool(reasons) or summary.error is not None
+        how = "when that is put right" if stuck else "run the same command again"
         yield Text(
-            f"{count(len(summary.unfinished), 'job')} to go on with:"
-            " run the same command again. Nothing is bought twice."
+            f"{count(len(summary.unfinished), 'job')} to go on with: {how}."
+            " Nothing is bought twice."
         )
     files = sum(len(job.files) for job in summary.jobs)
     news = f" ({summary.saved:,} of them new)" if 0 < summary.saved < files else ""

@@ -20,7 +20,7 @@ ADVICE: Mapping[str, str] = {
     " in the manifest buys the result anew.",
     State.LOST: "The service says it does not know a task that it made. Ask its support, with the"
     " task's id.",
-    State.PARKED: "Nothing has moved for too long. The next run looks again.",
+    State.PARKED: "It stays as it is until the next run, which looks again.",
     State.CANCELED: "Cancelled at the service by somebody, and not billed. A change in the manifest"
     " (a seed, a word) sends the job again.",
     CHANGED: "Changed in the manifest after it was paid for: the result as bought stays. Another id"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from batchgen.artifacts import NotMedia, Occupied, Part, Tree, result_name
 from batchgen.core import facts as f
 from batchgen.core.lifecycle import Job
-from batchgen.core.policy import backoff
+from batchgen.core.policy import HOUR, backoff
 from batchgen.dashscope.downloads import Downloaded, Downloader, DownloadFailed, FailureKind
 from batchgen.journal import LinkKey
 from batchgen.runner.errand import Errand
@@ -19,6 +19,9 @@ MAX_BYTES = 2**30
 
 MAX_TRIES = 8
 """Downloads in a row that may bring something else than a result, before a person should look."""
+
+OVERDUE = 3 * HOUR
+"""How long after its end a result is still asked for: clocks differ."""
 
 _TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
 
@@ -110,10 +113,15 @@ class Fetcher:
         return answer
 
     def _after_failure(self, job: Job, index: int, failed: DownloadFailed) -> Outcome:
-        """What is paid for is tried for as long as it lives, however long its host is away."""
-        if failed.kind is FailureKind.REFUSED or self._errand.clock.now() > job.expires:
+        """What is paid for is tried for as long as it lives, however long its host is away.
+
+        Afterwards only the service can say that it has gone; if it does not, a person must look.
+        """
+        overdue = self._errand.clock.now() - job.expires
+        if failed.kind is FailureKind.REFUSED or overdue > OVERDUE:
             return self._parked(job, failed.reason)
-        return self._broken(job, index, failed.reason, stale=failed.kind is FailureKind.STALE)
+        stale = failed.kind is FailureKind.STALE or overdue > 0
+        return self._broken(job, index, failed.reason, stale=stale)
 
     def _broken(
         self, job: Job, index: int, reason: str, *, stale: bool = False, wait: float | None = None

@@ -91,7 +91,7 @@ class Sandbox:
         await self._stack.aclose()
 
     def bill(self) -> Bill:
-        """What the tasks of all accounts have cost so far. Raises OSError where the disk refuses."""
+        """What all tasks have cost so far. Raises OSError where the disk refuses."""
         return self._scheduler.bill()
 
     def _open_clock(self, store: Store) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from batchgen.cli import main
@@ -75,6 +77,53 @@ def test_no_key(night, capsys):
     assert "DASHSCOPE_API_KEY" in err
     assert "--sandbox" in err
     assert out == ""
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_region_that_does_not_exist(night, capsys, monkeypatch, command):
+    """It is told as the wrong option that it is, with the regions, and not as the manifest's."""
+    assert main([command, "night.yaml", "--region", "mars"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("batchgen: --region: there is no region mars.\n  The regions are ")
+    assert "singapore (ap-southeast-1)" in err
+    assert "manifest" not in err
+    monkeypatch.setenv("DASHSCOPE_API_REGION", "mars")
+    assert main([command, "night.yaml"]) == 2
+    assert "DASHSCOPE_API_REGION: there is no region mars." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "status"])
+def test_a_program_reads_the_mistakes(night, capsys, command):
+    """With --json each problem stands on standard output too, at its place; words stay words."""
+    night.write_text("jobs: [{id: fox, model: wan2.6-t2v, prompt: fox, colour: red}]")
+    assert main([command, "--json", "night.yaml"]) == 2
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert told["error"]["exit_code"] == 2
+    (problem,) = told["problems"]
+    assert (problem["file"], problem["line"]) == ("night.yaml", 1)
+    assert "unknown key `colour`" in problem["message"]
+    assert "unknown key `colour`" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "night.yaml"], "There is no API key."),
+        (["run", "none.yaml"], "1 problem in the manifest"),
+        (["plan", "none.yaml"], "none.yaml: there is no such file"),
+        (["plan", "night.yaml", "--only", "zebra"], "No job of this manifest"),
+        (["plan", "night.yaml", "--region", "mars"], "--region: there is no region mars."),
+    ],
+)
+def test_a_program_reads_why_nothing_was_done(night, capsys, arguments, words):
+    """One JSON object, whatever it was, and the words for a person beside it."""
+    assert main([*arguments, "--json"]) == 2
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert told["exit_code"] == told["error"]["exit_code"] == 2
+    assert words in told["error"]["message"]
+    assert words in err
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ def test_a_budget_is_kept(night, folder, capsys):
     assert main([*RUN, "night.yaml", "--budget", "0.06"]) == 5
     out, _ = capsys.readouterr()
     assert "the budget does not allow what is left" in out
+    assert "Raise `budget:` in the manifest, or --budget, then run again." in out
     assert "1 done, 1 unfinished" in out
     assert main([*RUN, "night.yaml", "--budget", "25"]) == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -50,6 +51,23 @@ def test_a_prompt_cannot_reach_the_terminal(night, capsys):
     assert main(["plan", "night.yaml"]) in {0, 2}
     out, err = capsys.readouterr()
     assert "\x1b" not in out + err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_a_locale_without_chinese(night, command, encoding):
+    """What the terminal cannot show is escaped, and everything else is as ever."""
+    night.write_text(night.read_text().replace("id: fox", "id: 狐狸"), encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, "-m", "batchgen", command, "night.yaml"],
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        encoding=encoding,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "night: 2 jobs" in run.stdout
+    assert (r"\u72d0\u72f8" in run.stdout) == (command == "plan")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "| true"])

@@ -84,13 +84,12 @@ def test_a_models_headers_cannot_replace_the_key():
 
 
 def test_an_accepted_submit_gives_its_task(answer):
-    """The task id, the request id and the service's clock are read from a good answer."""
+    """The task id and the request id are read from a good answer."""
     sample = answer("submit_accepted")
 
     assert read_submit(sample.status, sample.headers, sample.body) == Accepted(
         "a8532587-fa8c-4ef8-82be-000000000001",
         "35137489-2862-96cf-b6d7-000000000001",
-        datetime(2026, 1, 26, 7, 4, tzinfo=UTC).timestamp(),
     )
 
 
@@ -98,7 +97,7 @@ def test_a_task_id_beats_an_error_code():
     """An answer that names a task is taken as one, whatever else it says: it may be billed."""
     body = b'{"code":"InternalError","output":{"task_id":"t-1","task_status":"PENDING"}}'
 
-    assert read_submit(500, NONE, body) == Accepted("t-1", None, None)
+    assert read_submit(500, NONE, body) == Accepted("t-1", None)
 
 
 @pytest.mark.parametrize(

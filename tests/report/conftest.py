@@ -29,6 +29,7 @@ def job():
             "files": (),
             "code": None,
             "message": None,
+            "listed": True,
         }
         return JobReport(id=name, **{**facts, **changes})
 
@@ -59,6 +60,7 @@ def summary():
             "spent": None,
             "reserved": None,
             "seconds": 7_500.0,
+            "budget_reached": False,
         }
         values = {**facts, **changes}
         return Summary(name="night", folder=Path("/out/night"), jobs=jobs, **values)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from batchgen.errors import ManifestError, Mistake, Problem
-from batchgen.report.errors import bug_report, error_lines
+from batchgen.errors import BatchHeld, ManifestError, Mistake, Problem
+from batchgen.report.errors import bug_report, error_lines, refusal_data
 
 
 def test_every_problem_has_a_line():
@@ -25,6 +25,27 @@ def test_a_mistake_has_its_hint():
     """What is wrong, then what to do, without controls."""
     lines = error_lines(Mistake("no \x1bkey", hint="set one"))
     assert lines == [r"batchgen: no \x1bkey", "  set one"]
+
+
+def test_a_refusal_is_json_too():
+    """A program learns why nothing was done, all keys always there, each problem at its place."""
+    assert refusal_data(BatchHeld("process 7 is at it"), "night") == {
+        "name": "night",
+        "exit_code": 4,
+        "error": {"exit_code": 4, "message": "process 7 is at it", "hint": None},
+        "problems": [],
+    }
+    told = refusal_data(ManifestError([Problem("a.yaml", 3, 5, "unknown key", "did you mean?")]))
+    assert told["name"] is None
+    assert told["problems"] == [
+        {
+            "file": "a.yaml",
+            "line": 3,
+            "column": 5,
+            "message": "unknown key",
+            "hint": "did you mean?",
+        }
+    ]
 
 
 def explode(message):

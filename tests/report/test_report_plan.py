@@ -76,6 +76,14 @@ def test_two_currencies_stay_apart(manifest, job, batch):
     ]
 
 
+def test_a_job_that_was_taken_out_is_counted_apart(manifest, job, batch, shown):
+    """The manifest has as many jobs as it names; what was sent before is still told."""
+    gone = job("gone", state="rendering", listed=False)
+    seen = shown(plan_view(manifest, batch(*reports(manifest, job)[:3], gone)))
+    assert seen.startswith("night: 3 jobs (and 1 that the manifest no longer names)\n")
+    assert plan_data(batch(gone))["jobs"][0]["listed"] is False
+
+
 def test_nothing_left_to_buy(manifest, job, batch, shown):
     """A finished batch says that it costs nothing more."""
     assert "The next run buys nothing." in shown(plan_view(manifest, batch(job("fox-0"))))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 
+import pytest
+
 from batchgen.report.stream import Stream
 
 
@@ -19,6 +21,18 @@ def test_a_reader_that_has_gone_is_no_error():
         assert isinstance(stream.trouble, BrokenPipeError)
         assert stream.write("more") == 4
     assert pipe.closed  # and closing it, which flushes again, raised nothing
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_a_terminal_cannot_show_is_escaped(encoding):
+    """A locale without Chinese is no trouble: a name is escaped, the rest stays."""
+    content = io.BytesIO()
+    with io.TextIOWrapper(content, encoding, write_through=True) as file:
+        stream = Stream(file)
+        stream.write("a 狐 \udc80")
+        assert stream.trouble is None
+        seen = content.getvalue().decode(encoding)
+    assert seen == ("a 狐 \\udc80" if encoding == "utf-8" else "a \\u72d0 \\udc80")
 
 
 def test_a_full_disk_is_kept():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from batchgen.catalog import Money
-from batchgen.errors import ExitCode, ServiceUnreachable
-from batchgen.report.summary import refusal_data, summary_data, summary_view
+from batchgen.errors import ExitCode, MachineError, ServiceUnreachable
+from batchgen.report.summary import summary_data, summary_view
 
 
 def test_nothing_to_do_is_one_line(job, summary, shown):
@@ -58,11 +60,71 @@ def test_changed_too_late(job, summary, shown):
 
 
 def test_unfinished_jobs_say_run_again(job, summary, shown):
-    """What was stopped early says how to go on, and why it stopped."""
-    stops = ("the account: Arrearage\x1b[2J",)
-    seen = shown(summary_view(summary(job("fox", state="rendering"), stops=stops)))
-    assert "1 job to go on with: run the same command again" in seen
-    assert r"stopped: the account: Arrearage\x1b[2J" in seen
+    """What was interrupted says how to go on."""
+    seen = shown(summary_view(summary(job("fox", state="rendering"))))
+    assert "1 job to go on with: run the same command again. Nothing is bought twice." in seen
+
+
+@pytest.mark.parametrize(
+    ("stop", "advice"),
+    [
+        ("the account: InvalidApiKey: no\x1b[2J", "Look at DASHSCOPE_API_KEY"),
+        ("the account: KeyRefused: HTTP 401: no", "Look at DASHSCOPE_API_KEY"),
+        ("the account: HTTP 401: login", "Look at DASHSCOPE_API_KEY"),
+        ("the account: Arrearage: pay", "Look at the bill in the service's console"),
+        ("the account: PostpaidBillOverdue: pay", "Look at the bill in the service's console"),
+        ("the account: AllocationQuota.FreeTierOnly: used up", "Look at its plan and quota"),
+        ("the account: Throttling.AllocationQuota: week", "Look at its plan and quota"),
+        ("the account: WorkSpaceNotFound: no", "Look at DASHSCOPE_WORKSPACE_ID"),
+        ("wan2.6-t2v: Workspace.AccessDenied: no", "Look at DASHSCOPE_WORKSPACE_ID"),
+        ("wan2.6-t2v: CommodityNotPurchased: buy", "Activate the model in the service's console"),
+        ("wan2.6-t2v: AccessDenied.Unpurchased: buy", "Activate the model in the service's"),
+        ("wan2.6-t2v: Model.AccessDenied: no", "Activate the model in the service's console"),
+        ("the account: HTTP 404: Not Found", "Look at the base URL, which should end in /api/v1"),
+        ("the account: HTTP 403: Forbidden", "Look at the base URL, which should end in /api/v1"),
+        ("wan2.6-t2v: ModelXNew: words", "Look into the service's console"),
+    ],
+)
+def test_a_stop_says_what_to_do_about_it(job, summary, shown, stop, advice):
+    """The service's words, what a person can do, and no promise that running again is enough."""
+    jobs = (job("fox", state="pending"), job("wave", state="pending"))
+    seen = shown(summary_view(summary(*jobs, stops=(stop, stop))))
+    assert seen.count(f"stopped: {stop}".replace("\x1b", r"\x1b")) == 1
+    assert seen.count(advice) == 1
+    assert "2 jobs to go on with: when that is put right. Nothing is bought twice." in seen
+    assert "run the same command" not in seen
+
+
+def test_what_is_to_do_is_said_once(job, summary, shown):
+    """Three models to activate are one errand."""
+    stops = [f"{model}: Model.AccessDenied: no" for model in ("a", "b", "c")]
+    seen = shown(summary_view(summary(job("fox", state="pending"), stops=tuple(stops))))
+    assert seen.count("stopped: ") == 3
+    assert seen.count("Activate the model") == 1
+
+
+def test_a_reached_budget_says_how_to_raise_it(job, summary, shown):
+    """The same command again would stop at the same amount."""
+    seen = shown(summary_view(summary(job("fox", state="pending"), budget_reached=True)))
+    assert "stopped: the budget does not allow what is left" in seen
+    assert "Raise `budget:` in the manifest, or --budget, then run again." in seen
+    assert "run the same command" not in seen
+
+
+def test_an_error_comes_before_another_run(job, summary, shown):
+    """What ended the run is told elsewhere, with its hint; here it is no mere interruption."""
+    error = MachineError("The disk is full.")
+    seen = shown(summary_view(summary(job("fox", state="pending"), error=error)))
+    assert "1 job to go on with: when that is put right" in seen
+
+
+def test_a_stuck_job_fits_every_reason(job, summary, shown):
+    """A file in the way is no task that does not move."""
+    stuck = job("fox", state="stuck", message="fox.mp4 is in the way")
+    seen = shown(summary_view(summary(stuck)))
+    assert "fox.mp4 is in the way" in seen
+    assert "It stays as it is until the next run, which looks again." in seen
+    assert "moved" not in seen
 
 
 def test_json_has_everything(job, summary):
@@ -74,15 +136,6 @@ def test_json_has_everything(job, summary):
     assert told["exit_code"] == ExitCode.UNREACHABLE
     assert told["counts"] == {"done": 1, "pending": 1}
     assert told["spent"] == {"amount": 1.5, "currency": "USD"}
-    assert told["error"] == {"code": 8, "message": "Nothing was heard.", "hint": "Run again."}
+    assert told["budget_reached"] is False
+    assert told["error"] == {"exit_code": 8, "message": "Nothing was heard.", "hint": "Run again."}
     assert [one["id"] for one in told["jobs"]] == ["fox", "wave"]
-
-
-def test_a_refused_run_is_json_too():
-    """A program that started a second run learns why it did nothing."""
-    told = refusal_data("night", ServiceUnreachable("no"))
-    assert told == {
-        "name": "night",
-        "exit_code": 8,
-        "error": {"code": 8, "message": "no", "hint": None},
-    }

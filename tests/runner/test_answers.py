@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -38,6 +39,7 @@ class Scripted:
         self.posts, self.looks = posts, looks
         self.count = 0
         self.url = ""
+        self.dead: set[str] = set()
 
     async def submit(self, _request: web.Request) -> web.Response:
         self.count += 1
@@ -54,6 +56,8 @@ class Scripted:
         return web.Response(status=code, text=text, content_type="application/json")
 
     async def picture(self, request: web.Request) -> web.Response:
+        if request.match_info["name"] in self.dead:
+            return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
         target = io.BytesIO()
         Image.new("RGB", (8, 8), "navy").save(target, "PNG")
         return web.Response(body=target.getvalue())
@@ -309,3 +313,18 @@ async def test_nothing_is_sent_that_is_not_written_down_first(run, monkeypatch):
     assert (summary.exit_code, server.count) == (ExitCode.MACHINE, 0)
     assert [job.state for job in summary.jobs] == ["pending"]
     assert summary.seconds < 1
+
+
+async def test_what_was_saved_before_the_rest_expired_gets_its_sidecar(run, tmp_path):
+    """One of two pictures can never be fetched: exit 3 for it, and the other one is documented."""
+    soon = int(time.time()) + 60
+    two = done({"url": "HOST/1.png"}, {"url": f"HOST/2.png?Expires={soon}"})
+    server = Scripted([MADE], [two, two, two, two, two, two, status("UNKNOWN")])
+    server.dead = {"2"}
+    summary = await run(server)
+    assert summary.exit_code is ExitCode.NEEDS_A_PERSON
+    assert [job.state for job in summary.jobs] == ["expired"]
+    sidecar = json.loads((tmp_path / "output" / "film" / "stamp.json").read_text())
+    assert [file["path"] for file in sidecar["files"]] == ["stamp-1.png"]
+    again = await run(server)
+    assert (again.exit_code, again.submitted) == (ExitCode.NEEDS_A_PERSON, 0)

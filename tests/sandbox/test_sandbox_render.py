@@ -155,6 +155,23 @@ def test_what_the_font_lacks_is_said():
     assert described(list("\U0001f98a\U0001f98b\U0001f98c\U0001f98d")).endswith("and 1 more")
 
 
+def test_a_mark_that_the_font_lacks_is_said():
+    """Shaping would draw a crossed box on a circle for the signs of Hindi."""
+    text, lacking = Typeface().readable("ल\u094d\u093f é e\u0301")
+    assert text == "□□□ é e\u0301"
+    assert lacking == ["ल", "\u094d", "\u093f"]
+
+
+def test_no_line_begins_with_a_space():
+    """A break between words swallows their space, wherever it falls."""
+    face = Typeface()
+    text = "the quick brown fox jumps over the lazy dog " * 3
+    for width in range(40, 300, 7):
+        lines = face.wrap(text, 20, width)
+        assert [line for line in lines if line != line.strip()] == []
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
 def test_without_the_font_package_pillows_own_says_what_it_lacks():
     """Chinese is then missing, and nothing draws silent boxes."""
     face = Typeface("no_such_font_package")
@@ -187,6 +204,14 @@ def test_old_results_make_room_for_new_ones(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"new", "middle"}
     _evict(tmp_path, 5)
     assert {path.name for path in tmp_path.iterdir()} == {"new"}
+
+
+def test_what_is_being_made_is_let_alone(tmp_path):
+    """A part is about to change its name: nobody else may look for it under the old one."""
+    (tmp_path / "result").write_bytes(b"x" * 10)
+    (tmp_path / "other.part").symlink_to(tmp_path / "already renamed")
+    _evict(tmp_path, 5)
+    assert (tmp_path / "result").exists()
 
 
 async def test_a_result_wanted_by_many_is_rendered_once(tmp_path):

@@ -34,7 +34,7 @@ class Typeface:
         self._path = _font_path(package)
         self._sizes: dict[int, ImageFont.FreeTypeFont] = {}
         self._known: dict[str, bool] = {}
-        # Shaping lends a mark that the font lacks a circle to sit on: characters are looked up bare.
+        # Shaping seats a mark that the font lacks on a circle: characters are looked up bare.
         self._bare = self._load(20, ImageFont.Layout.BASIC)
         self.name = " ".join(part for part in self.at(20).getname() if part)
 

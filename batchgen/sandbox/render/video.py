@@ -20,13 +20,18 @@ from batchgen.sandbox.orders import Order
 from batchgen.sandbox.render.card import Card
 from batchgen.sandbox.render.sound import FRAME, LOOP, RATE, chord
 
+_HEAD = 4096
+"""Bytes; more than stands in front of the first packet."""
+
 _X264 = {"preset": "superfast", "crf": "28", "bf": "0", "sc_threshold": "0"}
 
 
 def encode(order: Order, card: Card, target: Path) -> None:
     """Exactly `seconds * fps` frames, the index in front of the media so that a player can start at
-    once.
+    once. Raises OSError where there is no room.
     """
+    # PyAV never closes a file whose very head it cannot write, so that is tried before.
+    target.write_bytes(bytes(_HEAD))
     options = {"movflags": "+faststart"}
     with av.open(str(target), "w", format="mp4", options=options) as container:
         pictures = _video_stream(container, order)

@@ -1,0 +1,137 @@
+"""What a run finds when it arrives: the tree and the manifest as somebody has left them."""
+
+from __future__ import annotations
+
+import pytest
+
+from batchgen.errors import ExitCode, Mistake
+from batchgen.sandbox import Answer, CutShort, Faults, Point, Rule
+
+pytestmark = pytest.mark.looptime
+
+ONE = """
+jobs:
+  - {id: owl, prompt: An owl turns its head., model: wan2.2-t2v-plus, size: 832*480}
+"""
+
+
+async def test_what_could_not_be_saved_is_not_bought(rehearsal):
+    """Somebody's file under a result's name: exit 2 names it, and nothing is sent."""
+    rehearsal.output.mkdir(parents=True)
+    (rehearsal.output / "owl.mp4").write_bytes(b"somebody's")
+    with pytest.raises(Mistake, match=r"owl\.mp4 \(job owl\)"):
+        await rehearsal.run(ONE)
+    assert rehearsal.bill is None
+    (rehearsal.output / "owl.mp4").unlink()
+    assert (await rehearsal.run()).exit_code is ExitCode.DONE
+
+
+async def test_a_lost_journal_does_not_buy_everything_again(rehearsal):
+    """Results and sidecars are there, the journal is not: the sidecar says what was paid for."""
+    await rehearsal.run(ONE)
+    task = rehearsal.sidecar("owl")["task_id"]
+    for path in (rehearsal.output / ".batchgen").glob("journal.sqlite*"):
+        path.unlink()
+    with pytest.raises(Mistake, match=f"paid for: task {task}"):
+        await rehearsal.run()
+    assert rehearsal.bill.tasks_created == 1
+
+
+async def test_a_cut_result_is_fetched_again_and_the_cut_one_kept(rehearsal):
+    """A file of another size than was saved is moved aside, never overwritten."""
+    await rehearsal.run(ONE)
+    whole = (rehearsal.output / "owl.mp4").read_bytes()
+    (rehearsal.output / "owl.mp4").write_bytes(whole[:1000])
+    assert (await rehearsal.run()).exit_code is ExitCode.DONE
+    assert (rehearsal.output / "owl.mp4").read_bytes() == whole
+    (kept,) = (rehearsal.output / ".batchgen" / "replaced").iterdir()
+    assert kept.read_bytes() == whole[:1000]
+    assert rehearsal.bill.tasks_created == 1
+
+
+async def test_two_manifests_of_one_name_do_not_share_a_folder(rehearsal, tmp_path):
+    """The second is refused with the first one's path, unless the first one was moved here."""
+    await rehearsal.run(ONE)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    moved = (tmp_path / "film.yaml").rename(elsewhere / "film.yaml")
+    rehearsal.settings = {"output": tmp_path / "output"}
+    rehearsal.folder = elsewhere
+    assert (await rehearsal.run()).exit_code is ExitCode.DONE, "it was only moved"
+    (tmp_path / "film.yaml").write_text(moved.read_text())
+    with pytest.raises(Mistake, match="another manifest of the same name"):
+        await rehearsal.run()
+
+
+async def test_a_batch_stays_in_the_currency_it_was_begun_in(rehearsal):
+    """Money of two price lists is never added up: another region is another batch."""
+    await rehearsal.run(ONE)
+    chinese = "region: beijing\n" + ONE.replace("jobs:", "jobs:\n  - {id: new, prompt: New., size:"
+    " 832*480, model: wan2.2-t2v-plus}")  # fmt: skip
+    with pytest.raises(Mistake, match="bills in USD"):
+        await rehearsal.run(chinese)
+
+
+async def test_a_file_that_is_gone_for_good_is_told_and_comes_back_when_it_does(rehearsal):
+    """Beyond 24 hours nothing can be fetched: exit 3 says so, until somebody puts it back."""
+    await rehearsal.run(ONE)
+    path = rehearsal.output / "owl.mp4"
+    aside = path.rename(rehearsal.folder / "owl.mp4")
+    run = rehearsal.start()
+    run._wall = lambda: 1_790_000_000.0 + 30 * 3600
+    summary = await run.run()
+    assert (summary.exit_code, summary.submitted) == (ExitCode.NEEDS_A_PERSON, 0)
+    assert [(job.state, job.id) for job in summary.need_a_person] == [("expired", "owl")]
+    aside.rename(path)
+    assert (await rehearsal.run()).exit_code is ExitCode.DONE
+
+
+async def test_what_an_earlier_run_could_not_publish_needs_no_network(rehearsal):
+    """Bytes that lie whole in the parts are published without being fetched again."""
+
+    def put_in_the_way(progress):
+        if progress.downloading:
+            (rehearsal.output / "owl.mp4").write_bytes(b"somebody's")
+
+    blocked = await rehearsal.run(ONE, on_progress=put_in_the_way)
+    assert [job.state for job in blocked.jobs] == ["stuck"]
+    assert "Move it elsewhere" in blocked.jobs[0].message
+    (rehearsal.output / "owl.mp4").unlink()
+    rehearsal.faults = Faults(Rule(Point.RESULT, Answer(404, "NoSuchKey")))
+    assert (await rehearsal.run()).exit_code is ExitCode.DONE
+
+
+async def test_results_are_tried_for_as_long_as_they_live(rehearsal):
+    """Ten minutes without the result host end nothing: the download goes on when it is back."""
+    rehearsal.faults = Faults(Rule(Point.RESULT, CutShort(1000), calls=range(1, 12)))
+    summary = await rehearsal.run(ONE)
+    assert summary.exit_code is ExitCode.DONE
+    assert summary.seconds > 600
+
+
+async def test_without_a_key_not_even_a_folder_is_made(rehearsal, monkeypatch):
+    """Exit 2 leaves no trace."""
+    from batchgen.api import Run  # noqa: PLC0415 - the real service, not the rehearsal's
+    from batchgen.manifest import load  # noqa: PLC0415
+
+    manifest = load(rehearsal.manifest(ONE))
+    with pytest.raises(Mistake, match="no API key"):
+        await Run(manifest).run()
+    assert not (rehearsal.folder / "output").exists()
+
+
+async def test_a_picture_that_came_back_is_sent_by_the_next_run(rehearsal):
+    """What was refused here was never sent: no person has to ask for another attempt."""
+    from pathlib import Path  # noqa: PLC0415
+
+    content = (Path(__file__).parents[2] / "jobs" / "storyboard" / "tram.png").read_bytes()
+    picture = rehearsal.folder / "tram.png"
+    picture.write_bytes(content)
+    run = rehearsal.start("""
+jobs:
+  - {id: tram, model: wan2.2-i2v-flash, img_url: tram.png, resolution: 480P, prompt: It starts.}
+""")
+    picture.unlink()
+    assert (await run.run()).exit_code is ExitCode.SOME_FAILED
+    picture.write_bytes(content)
+    assert (await rehearsal.run()).exit_code is ExitCode.DONE
