@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ from pathlib import Path
 import av
 import pytest
 
+import batchgen
 from batchgen.core.lifecycle import STEPS, State
 from batchgen.errors import ExitCode
 
@@ -122,6 +124,43 @@ def test_the_real_service_is_not_asked_without_a_key(checkout):
     finished = run(command, checkout)
     assert finished.returncode == ExitCode.MISTAKE
     assert "--sandbox" in finished.stderr
+
+
+def block(language: str) -> str:
+    """The README's one block of a language."""
+    (found,) = re.findall(rf"```{language}\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    return found
+
+
+def test_the_first_manifest_has_no_mistake(tmp_path):
+    """What a newcomer copies from the README plans as it stands."""
+    (tmp_path / "first.yaml").write_text(block("yaml"), encoding="utf-8")
+    shutil.copy(ROOT / "jobs" / "storyboard" / "lighthouse.png", tmp_path / "tide.png")
+    (tmp_path / "more.jsonl").write_text('{"prompt": "A gull lands on a chimney."}\n')
+    manifest = batchgen.load(tmp_path / "first.yaml")
+    assert [job.id for job in manifest.jobs][:2] == ["fox", "tide"]
+    assert len(manifest.jobs) == 4
+
+
+async def test_the_program_in_the_readme_runs(checkout):
+    """The library example, word for word, against a stand-in of the service."""
+    (checkout / "example.py").write_text(block("python"), encoding="utf-8")
+    async with batchgen.Sandbox(speed=600) as sandbox:
+        environment = {
+            **os.environ,
+            "DASHSCOPE_HTTP_BASE_URL": sandbox.base_url,
+            "DASHSCOPE_API_KEY": "sk-sandbox",
+        }
+        program = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "example.py",
+            cwd=checkout,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        told, _ = await program.communicate()
+    assert program.returncode == 0
+    assert told.decode().splitlines()[-1] == "0 USD 1.60 []"
 
 
 if __name__ == "__main__":
