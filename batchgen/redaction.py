@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-_QUERY = re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s?#\"'<>]*)[?#][^\s\"'<>]*", re.IGNORECASE)
-_USERINFO = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^\s/?#@\"'<>]*@", re.IGNORECASE)
+_QUERY = re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://[^\s?#\"'<>]*)[?#][^\s\"'<>]*", re.IGNORECASE)
+_USERINFO = re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://)[^\s/?#@\"'<>]*@", re.IGNORECASE)
 _INLINED = re.compile(r"\b(data:[\w.+-]*(?:/[\w.+-]+)?)(?:;[\w.=+-]+)*,[^\s\"'<>]+", re.IGNORECASE)
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 

@@ -5,7 +5,7 @@ would be in the way of the results it is about to buy.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from batchgen.api.standing import wishes_of
 from batchgen.artifacts import Tree, names_of, sidecar_name
 from batchgen.core import facts as f
 from batchgen.core.batch import Batch
-from batchgen.core.lifecycle import Job, State
+from batchgen.core.lifecycle import State
 from batchgen.core.wishes import difference
 from batchgen.errors import Mistake
 from batchgen.manifest import Job as WantedJob
@@ -48,27 +48,41 @@ async def arrive(
     facts: list[f.Fact] = [f.RunStarted(at=now, account=ACCOUNT, version=VERSION)]
     batch.after(facts[0])
     found = difference(batch.standing, wishes_of(manifest), account=ACCOUNT, at=now)
-    gone = set()
-    lost = [fact async for fact in _vanished(batch, tree, now)]
-    for fact in (*found.facts, *lost):
-        if isinstance(fact, f.ResultsVanished) and now > batch.standing.jobs[fact.job].expires:
-            gone.add(fact.job)
-            continue
+    lost = list(_vanished(batch, tree, now))
+    gone = {fact.job for fact in lost if _is_gone(batch, fact, now)}
+    back = [fact for fact in lost if fact.job not in gone]
+    cut = [name for fact in back for name in _names_lost(batch, fact)]
+    for fact in (*found.facts, *back):
         batch.after(fact)
         facts.append(fact)
     await _check_names(batch, tree, manifest, chosen)
+    for name in cut:  # after the last refusal: a run that is refused touches nothing
+        await tree.set_aside(name)
     changed = found.changed if chosen is None else found.changed & frozenset(chosen)
     return Arrival(tuple(facts), changed, frozenset(gone))
 
 
+def _is_gone(batch: Batch, fact: f.JobFact, now: float) -> bool:
+    """What the service no longer has cannot be fetched again: whatever is left of it stays."""
+    return isinstance(fact, f.ResultsVanished) and now > batch.standing.jobs[fact.job].expires
+
+
+def _names_lost(batch: Batch, fact: f.JobFact) -> Iterator[str]:
+    """The names whose files are gone, or have another size than was saved."""
+    if isinstance(fact, f.ResultsVanished):
+        results = batch.standing.jobs[fact.job].results
+        yield from (name for index in fact.indexes if (name := results[index].name))
+
+
 def _check_currency(batch: Batch, manifest: Manifest) -> None:
     """One batch, one price list: money of two currencies cannot be added up, nor capped."""
-    begun = batch.standing.currency
+    jobs = batch.standing.jobs.values()
+    bought = {job.currency for job in jobs if job.spent or job.reserved}
     prices = {job.price.currency for job in manifest.jobs if job.price}
-    if begun and prices and prices != {begun}:
+    if bought and prices and prices != bought:
         raise Mistake(
-            f"this batch was begun in a region that bills in {begun}, and the region of this run"
-            f" bills in {prices.pop()}",
+            f"this batch was begun in a region that bills in {bought.pop()}, and the region of"
+            f" this run bills in {prices.pop()}",
             hint="tasks of one region are unknown to the others: use --output with another folder",
         )
 
@@ -113,28 +127,16 @@ async def _complaint(tree: Tree, job: WantedJob, name: str) -> str:
     return f"  {tree.folder / name} (job {job.id}){paid}"
 
 
-async def _vanished(batch: Batch, tree: Tree, now: float) -> AsyncIterator[f.JobFact]:
+def _vanished(batch: Batch, tree: Tree, now: float) -> Iterator[f.JobFact]:
     """What was done and is no longer in the tree: it is fetched or written again, never bought."""
     settled = {State.DONE, State.PARTIAL}
     jobs = [job for job in batch.standing.jobs.values() if job.state in settled]
     files = [(result.name, result.bytes) for job in jobs for result in job.results if result.name]
     missing = set(tree.missing(files))
     for job in jobs:
-        indexes = _indexes(job, missing)
-        for index in indexes:
-            await _clear(tree, job, index)
+        indexes = tuple(n for n, result in enumerate(job.results) if result.name in missing)
         says: dict[str, Any] = {"at": now, "account": job.account, "job": job.id}
         if indexes:
             yield f.ResultsVanished(**says, attempt=job.attempt, indexes=indexes)
         elif not (tree.folder / sidecar_name(job.id)).is_file():
             yield f.SidecarVanished(**says, attempt=job.attempt)
-
-
-def _indexes(job: Job, missing: set[str]) -> tuple[int, ...]:
-    return tuple(index for index, result in enumerate(job.results) if result.name in missing)
-
-
-async def _clear(tree: Tree, job: Job, index: int) -> None:
-    """What stands there has another size than the result had: it is kept, out of the way."""
-    if name := job.results[index].name:
-        await tree.set_aside(name)

@@ -39,7 +39,7 @@ from batchgen.core.admission import Admission
 from batchgen.core.agenda import Agenda
 from batchgen.core.lanes import NEVER, Lane
 from batchgen.core.lifecycle import Job, ResultState, State
-from batchgen.core.policy import HOUR, LONGEST_PAUSE, Policy
+from batchgen.core.policy import HOUR, LONGEST_PAUSE, OVERDUE, Policy
 from batchgen.core.standing import Standing
 
 RETRY_AFTER = 30.0
@@ -85,6 +85,7 @@ class Batch:
         self._stuck: set[str] = set()
         self._parked: set[str] = set()
         self._unparked: list[str] = []
+        self._remainders: set[str] = set()
         for fact in facts:
             self.after(fact)
 
@@ -113,7 +114,9 @@ class Batch:
             self._fetched += 1
             self._fetch_seconds += now - since
         job = self.standing.jobs[action.job]
-        if isinstance(action, Poll):
+        if job.state is State.EXPIRED and not isinstance(action, Seal):
+            self._file_remainder(job)
+        elif isinstance(action, Poll):
             self._settle_poll(job, now)
         elif job.state is State.READY:
             self._file_results(job)
@@ -190,6 +193,8 @@ class Batch:
         self._admission.clamp(latest)
         self._orphans = sorted(self._posts)
         self._unparked = sorted(self._parked)
+        for job in self._jobs(sorted(self._remainders)):
+            self._file_remainder(job)
 
     def _unfile(self, job: Job, lane: tuple[str, str]) -> None:
         self._admission.drop(job.id, lane)
@@ -198,7 +203,7 @@ class Batch:
         for index in range(len(job.results)):
             self._fetches.drop((job.id, index))
             self._later.drop((job.id, index))
-        for names in (self._posts, self._retries, self._stuck, self._parked):
+        for names in (self._posts, self._retries, self._stuck, self._parked, self._remainders):
             names.discard(job.id)
 
     def _file(self, job: Job, fact: f.JobFact) -> None:
@@ -214,7 +219,9 @@ class Batch:
             case State.PARKED | State.LOST:
                 self._parked.add(job.id)
             case State.EXPIRED if job.is_remainder:
-                self._seals.put(job.id, job.expires)
+                self._remainders.add(job.id)
+                if not isinstance(fact, f.Parked):  # something stands in the sidecar's way
+                    self._file_remainder(job)
             case State.FAILED if isinstance(fact, f.TaskFailed):
                 if self.policy.retry.allows(fact.code, fact.attempt):
                     self._retries.add(job.id)
@@ -236,6 +243,11 @@ class Batch:
             else:
                 self._fetches.put((job.id, index), job.expires)
 
+    def _file_remainder(self, job: Job) -> None:
+        """Once nothing is under way any more that could add to it."""
+        if job.is_remainder and not any(action.job == job.id for action in self.under_way):
+            self._seals.put(job.id, job.expires)
+
     def _is_polled(self, job: Job) -> bool:
         return Poll(job.id, job.attempt) in self.under_way
 
@@ -243,13 +255,15 @@ class Batch:
         unseen = job.state is State.RENDERING or job.stale_until is not None
         if not unseen or job.state not in {State.RENDERING, State.READY} or job.id in self._looks:
             return
-        if not job.rendered and self._has_lasted_too_long(job, now):
+        if self._has_lasted_too_long(job, now):
             self._stuck.add(job.id)
         else:
             self._looks.put(job.id, now + self._pause_between_looks(job, now))
 
     def _has_lasted_too_long(self, job: Job, now: float) -> bool:
         """Seen running, or in the queue, for longer than the service itself allows."""
+        if job.rendered:
+            return now > job.expires + OVERDUE
         speed, running = self.policy.service_speed, now - (job.running_since or now)
         waited = now - job.submitted_at
         return running * speed > self.policy.stuck_after or waited * speed > self.policy.gone_after
@@ -286,7 +300,7 @@ class Batch:
             )
         for job in self._jobs(sorted(self._stuck)):
             hours = (now - job.submitted_at) * self.policy.service_speed / HOUR
-            reason = f"the task was submitted {hours:.0f} hours ago and has not come to an end"
+            reason = f"submitted {hours:.0f} hours ago, and its results could not be had since"
             yield f.Parked(
                 at=now, account=job.account, job=job.id, attempt=job.attempt, reason=reason
             )

@@ -11,6 +11,9 @@ RETENTION = 24 * HOUR
 """How long the service keeps a task and its results after completion (Wan text-to-video API
 reference, 2026-01-26)."""
 
+OVERDUE = 3 * HOUR
+"""How long after its end a result is still asked for: clocks differ."""
+
 LONGEST_PAUSE = 600.0
 """No back-off is longer, whatever a header asks for or a clock that was set back makes of it."""
 

@@ -96,7 +96,8 @@ class Standing:
         at_service, rendered = job.at_service, job.rendered
         job.after(fact)
         self.jobs[job.id] = job
-        self.currency = self.currency or job.currency
+        if self.currency is None or isinstance(fact, f.SubmitStarted):
+            self.currency = job.currency
         lane = self.lane(job)
         if state is not State.NEW:
             self.counts[state] -= 1

@@ -46,6 +46,7 @@ BODY_LIMIT = 2**20
 _REDIRECTIONS = range(300, 400)
 _SAID_BY_STATUS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
 _EVIDENCE = 500
+_LONGEST_WORDS = 10_000
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _SERVICE_TIME = timezone(timedelta(hours=8))
 _TASK_ID = re.compile(r"[\w.:-]{1,200}", re.ASCII)
@@ -272,7 +273,7 @@ def _text(holder: Mapping[str, Any] | None, key: str) -> str | None:
 def _words(holder: Mapping[str, Any] | None, key: str) -> str | None:
     """A text that will be shown and recorded: it may name a signed URL, never its signature."""
     text = _text(holder, key)
-    return without_secrets(text) if text else None
+    return without_secrets(text[:_LONGEST_WORDS]) if text else None
 
 
 def _public(value: Any) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 from collections.abc import Mapping
 
 from batchgen.artifacts import NotMedia, Occupied, Part, Tree, result_name
 from batchgen.core import facts as f
 from batchgen.core.lifecycle import Job
-from batchgen.core.policy import HOUR, backoff
+from batchgen.core.policy import OVERDUE, backoff
 from batchgen.dashscope.downloads import Downloaded, Downloader, DownloadFailed, FailureKind
 from batchgen.journal import LinkKey
 from batchgen.runner.errand import Errand
@@ -19,9 +20,6 @@ MAX_BYTES = 2**30
 
 MAX_TRIES = 8
 """Downloads in a row that may bring something else than a result, before a person should look."""
-
-OVERDUE = 3 * HOUR
-"""How long after its end a result is still asked for: clocks differ."""
 
 _TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
 
@@ -54,7 +52,8 @@ class Fetcher:
     async def _fetch(self, job: Job, index: int) -> Outcome:
         model = self._errand.model(job)
         name = self._name(job, index, model.suffix if model else "")
-        part = self._tree.part(f"{name}.{job.attempt}")
+        # Tied to the task: what lies whole under this name can be nobody else's.
+        part = self._tree.part(f"{name}.{_digest(job.task_id or '')}")
         if await part.size() and await self._is_whole(part):  # an earlier run could not publish it
             return await self._publish(job, index, part)
         key = (job.id, job.attempt, index)
@@ -134,3 +133,7 @@ class Fetcher:
 
     def _parked(self, job: Job, reason: str) -> Outcome:
         return Outcome((f.Parked(**about(job, self._errand.clock.now()), reason=reason),))
+
+
+def _digest(task_id: str) -> str:
+    return hashlib.sha256(task_id.encode()).hexdigest()[:8]

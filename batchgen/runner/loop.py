@@ -159,12 +159,17 @@ class Loop:
 
     async def _land(self, failure: Exception | None) -> None:
         """Take in the answers to POSTs under way; a failure that is known already stays the one."""
-        try:
-            while any(isinstance(action, Submit) for action in self._batch.under_way):
+        later: Exception | None = None
+        while any(isinstance(action, Submit) for action in self._batch.under_way):
+            try:
                 await self._listen(math.inf)
-        except Exception:
-            if failure is None:
-                raise
+            except JournalError as error:  # nothing can be written down any more
+                later = error
+                break
+            except Exception as error:  # noqa: BLE001 - another worker's; the POSTs go on
+                later = later or error
+        if later is not None and failure is None:
+            raise later
 
     async def _listen(self, until: float) -> None:
         """Wait for news, or until then; take in all the news that is there."""

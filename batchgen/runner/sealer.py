@@ -105,6 +105,9 @@ class Story:
                 self._attempts[-1]["outcome"] = "SUCCEEDED"
             case f.Saved():
                 self._saved[fact.index] = fact
+            case f.ResultsVanished():
+                for index in fact.indexes:
+                    self._saved.pop(index, None)
             case _:
                 pass
 

@@ -74,7 +74,7 @@ async def serving(server: Scripted):
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         server.url = "http://{}:{}".format(*runner.addresses[0])
-        yield Endpoint(base_url=f"{server.url}/api/v1", key=Secret("sk-canary"))
+        yield Endpoint(base_url=f"{server.url}/api/v1", key=Secret("sk-canary-0123456789"))
     finally:
         await runner.cleanup()
 
@@ -260,13 +260,13 @@ async def test_a_lost_task_is_asked_for_again_by_the_next_run(run):
 async def test_secrets_in_the_services_words_are_told_to_nobody(run, tmp_path):
     """Neither the key nor a signature that an error message repeats reaches a fact or a summary."""
     url = "https://b.example/x.png?Expires=9&Signature=SECRETSIG"
-    words = f"cannot fetch {url} with key sk-canary"
+    words = f"cannot fetch {url} with key sk-canary-0123456789"
     failed = status("FAILED", code="InvalidURL", message=words)
     summary = await run(Scripted([MADE], [failed]))
     assert summary.failed[0].message == "cannot fetch https://b.example/x.png with key ***"
     journal = (tmp_path / "output" / "film" / ".batchgen" / "journal.sqlite").read_bytes()
     assert b"SECRETSIG" not in journal
-    assert b"sk-canary" not in journal
+    assert b"sk-canary-0123456789" not in journal
 
 
 async def test_a_throttled_model_does_not_hold_up_the_others(run):
