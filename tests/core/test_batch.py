@@ -242,6 +242,39 @@ def test_results_that_vanished_are_fetched_again_without_a_submit():
     assert world.batch.standing.spent == 90
 
 
+def test_a_remainder_is_sealed_once_when_nothing_is_under_way_any_more():
+    """Results that were saved before the rest expired get one sidecar; what stands in its way is
+    looked at again by the next run only."""
+    world = World.of(1)
+    (submit,) = world.decide()
+    world.finish(submit, *world.outcomes(submit)[0]())
+    world.wait()
+    (poll,) = world.decide()
+    world.finish(poll, *world.outcomes(poll)[0]())
+    first, second = world.decide()
+    world.finish(first, *world.outcomes(first)[2]())
+    world.wait()
+    (poll,) = world.decide()
+    world.finish(poll, world._gone(world.job(poll), vars_of(poll, world)))
+    assert world.decide() == (), "a download is still under way"
+    world.finish(second, *world.outcomes(second)[0]())
+    (seal,) = world.decide()
+    assert isinstance(seal, Seal)
+    world.finish(seal, f.Parked(**vars_of(seal, world), reason="in the way"))
+    assert world.decide() == ()
+    assert world.batch.settled
+    world.crash()
+    (seal,) = world.decide()
+    world.finish(seal, f.SealedInPart(**vars_of(seal, world)))
+    world.crash()
+    assert world.decide() == ()
+
+
+def vars_of(action, world: World) -> dict:
+    """What a fact about an action says first."""
+    return {"at": world.now, "account": "a", "job": action.job, "attempt": action.attempt}
+
+
 def test_a_changed_request_is_taken_before_it_is_paid_and_only_noted_after():
     """The manifest may change what is pending; what was bought stays as it was bought."""
     world = World.of(2)

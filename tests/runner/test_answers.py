@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
+import os
 import time
 from contextlib import asynccontextmanager
 from functools import partial
@@ -40,6 +42,7 @@ class Scripted:
         self.count = 0
         self.url = ""
         self.dead: set[str] = set()
+        self.key = "sk-canary-0123456789"
 
     async def submit(self, _request: web.Request) -> web.Response:
         self.count += 1
@@ -74,7 +77,7 @@ async def serving(server: Scripted):
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         server.url = "http://{}:{}".format(*runner.addresses[0])
-        yield Endpoint(base_url=f"{server.url}/api/v1", key=Secret("sk-canary-0123456789"))
+        yield Endpoint(base_url=f"{server.url}/api/v1", key=Secret(server.key))
     finally:
         await runner.cleanup()
 
@@ -328,3 +331,74 @@ async def test_what_was_saved_before_the_rest_expired_gets_its_sidecar(run, tmp_
     assert [file["path"] for file in sidecar["files"]] == ["stamp-1.png"]
     again = await run(server)
     assert (again.exit_code, again.submitted) == (ExitCode.NEEDS_A_PERSON, 0)
+
+
+async def test_a_file_in_the_way_of_a_late_sidecar_ends_nothing_and_waits(run, tmp_path):
+    """What expired in part is told with the remedy; the next run writes the sidecar."""
+    soon = int(time.time()) + 60
+    two = done({"url": "HOST/1.png"}, {"url": f"HOST/2.png?Expires={soon}"})
+    server = Scripted([MADE], [two, two, two, two, two, two, status("UNKNOWN")])
+    server.dead = {"2"}
+    folder = tmp_path / "output" / "film"
+
+    def occupy(progress):
+        if progress.downloading and not (folder / "stamp.json").exists():
+            (folder / "stamp.json").write_text("mine")
+
+    summary = await run(server, MANIFEST, occupy)
+    assert [job.state for job in summary.jobs] == ["expired"]
+    (folder / "stamp.json").unlink()
+    await run(server)
+    assert json.loads((folder / "stamp.json").read_text())["job"] == "stamp"
+
+
+async def test_a_short_key_is_no_secret_and_breaks_no_id(run):
+    """A stand-in's key may be a word; task ids and addresses that hold it stay whole."""
+    made = {"output": {"task_status": "PENDING", "task_id": "task-test-1"}, "request_id": "r"}
+    server = Scripted([made], [BOTH])
+    server.key = "test"
+    assert (await run(server)).exit_code is ExitCode.DONE
+
+
+@pytest.mark.parametrize(
+    "look",
+    [(404, {"code": "NotFound", "message": "none", "request_id": "r"}), status("RUNNING")],
+    ids=["not found", "running"],
+)
+async def test_dead_links_and_answers_without_news_come_to_an_end(run, look):
+    """Some hours after the results' end the job is a person's matter, and the run is over."""
+    server = Scripted([MADE], [BOTH, look])
+    server.dead = {"1", "2"}
+    summary = await run(server)
+    assert summary.exit_code is ExitCode.NEEDS_A_PERSON
+    assert [job.state for job in summary.jobs] == ["stuck"]
+    assert 24 * 3600 < summary.seconds < 30 * 3600
+
+
+async def test_a_full_disk_does_not_cut_off_a_post(run, monkeypatch):
+    """Two downloads fail on the disk while a POST waits for its answer: its task is not lost."""
+
+    class Slow(Scripted):
+        async def submit(self, request):
+            if self.count == 1:
+                await asyncio.sleep(5)
+            return await super().submit(request)
+
+    real = os.link
+
+    def full(source, target, **kwargs):
+        if ".png" in str(target):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(source, target, **kwargs)
+
+    manifest = """
+limits: {max_in_flight: 1}
+jobs:
+  - {id: one, prompt: A stamp., model: wan2.2-t2i-flash, size: 512*512, n: 2}
+  - {id: two, prompt: A stamp., model: wan2.2-t2i-plus, size: 512*512}
+"""
+    two = {"output": {"task_status": "PENDING", "task_id": "t-2"}, "request_id": "r-2"}
+    monkeypatch.setattr(os, "link", full)
+    summary = await run(Slow([MADE, two], [BOTH]), manifest)
+    assert summary.exit_code is ExitCode.MACHINE
+    assert {job.id: job.state for job in summary.jobs} == {"one": "ready", "two": "rendering"}

@@ -9,6 +9,7 @@ from batchgen.sandbox import Answer, CutShort, Faults, Point, Rule
 
 pytestmark = pytest.mark.looptime
 
+KEY = "sk-canary-0123456789abcdef"
 ONE = """
 jobs:
   - {id: owl, prompt: An owl turns its head., model: wan2.2-t2v-plus, size: 832*480}
@@ -99,6 +100,46 @@ async def test_what_an_earlier_run_could_not_publish_needs_no_network(rehearsal)
     (rehearsal.output / "owl.mp4").unlink()
     rehearsal.faults = Faults(Rule(Point.RESULT, Answer(404, "NoSuchKey")))
     assert (await rehearsal.run()).exit_code is ExitCode.DONE
+
+
+async def test_what_lies_in_the_parts_belongs_to_its_task(rehearsal):
+    """Without its journal, an old download is never published as another task's result."""
+
+    def put_in_the_way(progress):
+        if progress.downloading:
+            (rehearsal.output / "owl.mp4").write_bytes(b"somebody's")
+
+    await rehearsal.run(ONE, on_progress=put_in_the_way)
+    (old,) = (rehearsal.output / ".batchgen" / "parts").iterdir()
+    before = old.read_bytes()
+    (rehearsal.output / "owl.mp4").unlink()
+    for path in (rehearsal.output / ".batchgen").glob("journal.sqlite*"):
+        path.unlink()
+    summary = await rehearsal.run(ONE.replace("turns its head", "sleeps"))
+    assert summary.exit_code is ExitCode.DONE
+    assert (rehearsal.output / "owl.mp4").read_bytes() != before
+
+
+async def test_a_file_that_cannot_be_fetched_again_is_left_where_it_is(rehearsal):
+    """A changed result beyond 24 hours is told, and not taken away."""
+    await rehearsal.run(ONE)
+    path = rehearsal.output / "owl.mp4"
+    tagged = path.read_bytes() + b"\0\0\0\x08free"
+    path.write_bytes(tagged)
+    run = rehearsal.start()
+    run._wall = lambda: 1_790_000_000.0 + 30 * 3600
+    assert (await run.run()).exit_code is ExitCode.NEEDS_A_PERSON
+    assert path.read_bytes() == tagged
+
+
+async def test_a_region_in_which_nothing_was_bought_binds_nothing(rehearsal):
+    """A refused key costs nothing: the right region may be named afterwards."""
+    rehearsal.key = "sk-wrong"
+    assert (await rehearsal.run(ONE)).exit_code is ExitCode.ACCOUNT
+    rehearsal.key = KEY
+    chinese = "region: beijing\n" + ONE
+    assert (await rehearsal.run(chinese)).exit_code is ExitCode.DONE
+    assert rehearsal.sidecar("owl")["cost"]["currency"] == "CNY"
 
 
 async def test_results_are_tried_for_as_long_as_they_live(rehearsal):
