@@ -74,7 +74,7 @@ def test_a_night_that_is_interrupted_again_and_again_is_bought_once(jobs):
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
         ) as process:
             try:
-                process.wait(timeout=dice.uniform(1.5, 6.0))
+                process.wait(timeout=dice.uniform(3.0, 7.0))
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGINT)
                 assert process.wait(timeout=60) == ExitCode.SIGINT
