@@ -20,7 +20,8 @@ from batchgen.catalog import Catalog, Money, Request
 from batchgen.catalog import load as load_catalog
 from batchgen.core import facts as f
 from batchgen.core.batch import Batch
-from batchgen.core.lifecycle import Job, ResultState, State
+from batchgen.core.job import Job, ResultState
+from batchgen.core.lifecycle import State
 from batchgen.errors import BatchgenError, ExitCode, JournalError, Mistake
 from batchgen.journal import Journal, Kind
 from batchgen.manifest import Manifest, output_folder

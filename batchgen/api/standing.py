@@ -10,7 +10,8 @@ from pathlib import Path
 from batchgen.api.settings import Settings, policy_of
 from batchgen.catalog import Catalog, Money
 from batchgen.catalog import load as load_catalog
-from batchgen.core.lifecycle import NEEDS_A_PERSON, UNPAID, Job, State
+from batchgen.core.job import Job
+from batchgen.core.lifecycle import NEEDS_A_PERSON, UNPAID, State
 from batchgen.core.standing import Standing
 from batchgen.core.wishes import Wish
 from batchgen.journal import Journal

@@ -1,7 +1,8 @@
 """Decides: no I/O, no await, no clock and no chance of its own.
 
 ``facts``      what has happened, in the past tense
-``lifecycle``  one job: its states, the table of legal steps, and its fold
+``lifecycle``  the states of a job, and the table of legal steps
+``job``        one job: the fold of its facts
 ``lanes``      one account and model: what is in flight there, and when the next submit may leave
 ``agenda``     the priority queue under every index
 ``actions``    the I/O that is wanted now

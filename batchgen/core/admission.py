@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 
+from batchgen.core.job import Job
 from batchgen.core.lanes import Lane, Line
-from batchgen.core.lifecycle import Job
 from batchgen.core.standing import Standing
 
 

@@ -37,8 +37,9 @@ from batchgen.core import facts as f
 from batchgen.core.actions import Action, Download, Poll, Seal, Submit
 from batchgen.core.admission import Admission
 from batchgen.core.agenda import Agenda
+from batchgen.core.job import Job, ResultState
 from batchgen.core.lanes import NEVER, Lane
-from batchgen.core.lifecycle import Job, ResultState, State
+from batchgen.core.lifecycle import State
 from batchgen.core.policy import HOUR, LONGEST_PAUSE, OVERDUE, Policy
 from batchgen.core.standing import Standing
 

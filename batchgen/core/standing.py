@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 
 from batchgen.core import facts as f
+from batchgen.core.job import Job
 from batchgen.core.lanes import Gate, Lane
-from batchgen.core.lifecycle import Job, State
+from batchgen.core.lifecycle import State
 from batchgen.core.policy import Policy
 
 

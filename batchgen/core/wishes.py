@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from batchgen.core import facts as f
-from batchgen.core.lifecycle import REFUSED_HERE, UNPAID, Job, State
+from batchgen.core.job import Job
+from batchgen.core.lifecycle import REFUSED_HERE, UNPAID, State
 from batchgen.core.standing import Standing
 
 

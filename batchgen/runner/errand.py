@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from batchgen.catalog import Catalog, Model, Request
-from batchgen.core.lifecycle import Job
+from batchgen.core.job import Job
 from batchgen.runner.clock import Clock
 
 

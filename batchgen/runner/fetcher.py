@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from batchgen.artifacts import NotMedia, Occupied, Part, Tree, result_name
 from batchgen.core import facts as f
-from batchgen.core.lifecycle import Job
+from batchgen.core.job import Job
 from batchgen.core.policy import OVERDUE, backoff
 from batchgen.dashscope.downloads import Downloaded, Downloader, DownloadFailed, FailureKind
 from batchgen.journal import LinkKey

@@ -28,7 +28,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from batchgen.core.actions import Action, Download, Poll, Seal, Submit
 from batchgen.core.batch import Batch, Decision
 from batchgen.core.facts import Fact
-from batchgen.core.lifecycle import IllegalStep
+from batchgen.core.job import IllegalStep
 from batchgen.errors import JournalError, ServiceUnreachable
 from batchgen.journal import Journal, LinkKey
 from batchgen.runner.clock import Clock

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchgen.core.facts import Fact
-from batchgen.core.lifecycle import Job
+from batchgen.core.job import Job
 from batchgen.journal import LinkKey
 
 

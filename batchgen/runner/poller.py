@@ -9,7 +9,7 @@ from typing import Any
 
 from batchgen.catalog import Model
 from batchgen.core import facts as f
-from batchgen.core.lifecycle import Job
+from batchgen.core.job import Job
 from batchgen.core.policy import RETENTION, Policy, backoff
 from batchgen.dashscope.answers import NoAnswer, ResultError, ResultUrl, Task, TaskStatus
 from batchgen.dashscope.client import Service

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from batchgen.artifacts import Occupied, Tree, sidecar
 from batchgen.catalog import Media, Request
 from batchgen.core import facts as f
-from batchgen.core.lifecycle import Job, ResultState
+from batchgen.core.job import Job, ResultState
 from batchgen.journal import Journal
 from batchgen.runner.errand import Errand
 from batchgen.runner.outcome import Outcome, about

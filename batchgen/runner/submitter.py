@@ -10,7 +10,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from batchgen.core import facts as f
-from batchgen.core.lifecycle import Job
+from batchgen.core.job import Job
 from batchgen.core.policy import backoff
 from batchgen.core.standing import Standing
 from batchgen.dashscope.answers import Accepted, Ambiguous, Refused

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from batchgen.core import facts as f
 from batchgen.core.actions import Action, Download, Poll, Seal, Submit
 from batchgen.core.batch import Batch
-from batchgen.core.lifecycle import Job
+from batchgen.core.job import Job
 from batchgen.core.policy import LaneLimits, Policy
 from batchgen.core.wishes import Wish, difference
 

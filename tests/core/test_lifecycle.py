@@ -7,7 +7,8 @@ import copy
 import pytest
 
 from batchgen.core import facts as f
-from batchgen.core.lifecycle import NEEDS_A_PERSON, SETTLED, STEPS, UNPAID, IllegalStep, Job, State
+from batchgen.core.job import IllegalStep, Job
+from batchgen.core.lifecycle import NEEDS_A_PERSON, SETTLED, STEPS, UNPAID, State
 
 SAYS = {"at": 10.0, "account": "a", "job": "fox"}
 TRY = {**SAYS, "attempt": 1}

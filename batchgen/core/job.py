@@ -1,0 +1,275 @@
+"""One job: the fold of its facts.
+
+Rules of this file:
+
+* ``Job.after`` is the only way a job changes. It looks at the fact and the job, at nothing else:
+  not at a clock, a limit or another job. Replaying the facts therefore gives the job back.
+* A step that is not in the table of ``lifecycle`` is an ``IllegalStep``, which tells the job's
+  story and leaves the job as it was.
+
+Each result of an attempt is a small machine of its own (wanted, saved or failed); the job is ready
+while one is wanted or the sidecar is unwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from batchgen.core import facts as f
+from batchgen.core.lifecycle import STEPS, State
+
+
+class IllegalStep(Exception):
+    """A fact that cannot follow: a bug of ours, or two writers on one journal."""
+
+    def __init__(self, job: Job, fact: f.JobFact, why: str) -> None:
+        story = " -> ".join(job.story) or "nothing"
+        super().__init__(
+            f"job {job.id!r} is {job.state} (attempt {job.attempt}) and cannot take"
+            f" {type(fact).__name__}: {why}; its story: {story}"
+        )
+
+
+class ResultState(StrEnum):
+    """Where one result of an attempt stands."""
+
+    WANTED = "wanted"
+    SAVED = "saved"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Result:
+    """One file that the attempt should give."""
+
+    state: ResultState = ResultState.WANTED
+    not_before: float = 0.0
+    stale: bool = False
+    """Its URL leads nowhere: it is fetched when the task has given a new one."""
+    tries: int = 0
+    """Downloads in a row that broke."""
+    name: str | None = None
+    bytes: int = 0
+    trouble: str | None = None
+
+
+@dataclass(slots=True)
+class Job:
+    """The fold of one job's facts. Read it; only ``after`` writes it."""
+
+    id: str
+    account: str
+    state: State = State.NEW
+    request: str = ""
+    model: str = ""
+    order: int = 0
+    price: int | None = None
+    currency: str | None = None
+    attempt: int = 0
+    task_id: str | None = None
+    submitted_at: float = 0.0
+    running_since: float | None = None
+    at_service: bool = False
+    """Submitted and not seen terminal: it counts against the limit in flight."""
+    sealed: bool = False
+    """The sidecar lies beside all that was saved."""
+    rendered: bool = False
+    """The task of this attempt was seen to succeed: its results exist and were paid for."""
+    render_seconds: float = 0.0
+    """From the submit to the moment its success was seen."""
+    not_before: float = 0.0
+    tries: int = 0
+    """Requests in a row that the service did not take, for the same reason."""
+    expires: float = 0.0
+    results: list[Result] = field(default_factory=list)
+    reserved: int = 0
+    spent: int = 0
+    code: str | None = None
+    message: str | None = None
+    story: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        saved = sum(result.state is ResultState.SAVED for result in self.results)
+        files = f", {saved}/{len(self.results)} files" if self.results else ""
+        return f"<Job {self.id} {self.state}, attempt {self.attempt}{files}>"
+
+    @property
+    def stale_until(self) -> float | None:
+        """When the task should be asked for new URLs; None while no result needs one."""
+        return min((result.not_before for result in self.results if result.stale), default=None)
+
+    @property
+    def is_remainder(self) -> bool:
+        """Some results were saved before the others expired, and have no sidecar yet."""
+        saved = any(result.state is ResultState.SAVED for result in self.results)
+        return self.state is State.EXPIRED and saved and not self.sealed
+
+    @property
+    def whole(self) -> bool:
+        """Every result is settled: the sidecar can be written."""
+        return not any(result.state is ResultState.WANTED for result in self.results)
+
+    def after(self, fact: f.JobFact) -> None:
+        """Take one fact in. IllegalStep leaves the job as it was."""
+        self._check(fact)
+        self.state = STEPS[self.state][type(fact)]
+        self.story.append(type(fact).__name__)
+        _CONSEQUENCES.get(type(fact), _nothing_more)(self, fact)
+
+    def _check(self, fact: f.JobFact) -> None:
+        if type(fact) not in STEPS[self.state]:
+            raise IllegalStep(self, fact, "no such step from this state")
+        if isinstance(fact, f.AttemptFact):
+            expected = self.attempt + isinstance(fact, f.SubmitStarted)
+            if fact.attempt != expected:
+                raise IllegalStep(self, fact, f"it speaks of attempt {fact.attempt}")
+        if isinstance(fact, f.ResultFact):
+            known = fact.index < len(self.results)
+            if not known or self.results[fact.index].state is not ResultState.WANTED:
+                raise IllegalStep(self, fact, f"result {fact.index} is not wanted")
+        if isinstance(fact, f.Sealed | f.SealedInPart) and not (self.whole or self.is_remainder):
+            raise IllegalStep(self, fact, "results are still wanted")
+
+
+# -- what a fact changes besides the state ---------------------------------------------------------
+
+
+def _nothing_more(_job: Job, _fact: f.JobFact) -> None:
+    return None
+
+
+def _wanted(job: Job, fact: f.Wanted) -> None:
+    job.request, job.model, job.order = fact.request, fact.model, fact.order
+    job.price, job.currency = fact.price, fact.currency
+    job.not_before, job.tries = 0.0, 0
+    job.code = job.message = None
+
+
+def _submit_started(job: Job, fact: f.SubmitStarted) -> None:
+    job.attempt = fact.attempt
+    job.submitted_at = fact.at
+    job.reserved = job.price or 0
+    job.task_id, job.running_since = None, None
+    job.rendered, job.sealed = False, False
+    job.results = []
+
+
+def _submitted(job: Job, fact: f.Submitted) -> None:
+    job.task_id = fact.task_id
+    job.submitted_at = fact.at
+    job.at_service = True
+    job.tries = 0
+    job.code = job.message = None
+
+
+def _deferred(job: Job, fact: f.Deferred | f.Requeued) -> None:
+    job.not_before = fact.until
+    job.reserved = 0
+    if isinstance(fact, f.Deferred):
+        # Nothing was taken: the attempt did not happen, and its number is used again.
+        job.attempt -= 1
+        job.tries = job.tries + 1 if job.code == fact.code else 1
+        job.code, job.message = fact.code, fact.message
+
+
+def _unbilled(job: Job, fact: f.Refused | f.TaskFailed | f.TaskCanceled) -> None:
+    job.reserved = 0
+    job.at_service = False
+    job.tries = 0
+    if not isinstance(fact, f.TaskCanceled):
+        job.code, job.message = fact.code, fact.message
+
+
+def _in_trouble(job: Job, fact: f.SubmitLost | f.Parked | f.Lost | f.Expired) -> None:
+    job.at_service = False
+    job.message = fact.reason
+
+
+def _rendering_started(job: Job, fact: f.RenderingStarted) -> None:
+    job.running_since = fact.at
+
+
+def _rendered(job: Job, fact: f.Rendered) -> None:
+    job.spent = (job.price or 0) if fact.cost is None else fact.cost
+    job.reserved = 0
+    job.at_service = False
+    job.expires = fact.expires
+    if not job.rendered:
+        job.rendered = True
+        job.tries = 0
+        job.render_seconds = fact.at - job.submitted_at
+        job.results = [Result() for _ in fact.results]
+    for result, ref in zip(job.results, fact.results, strict=False):
+        if result.state is ResultState.WANTED and ref.path is None:
+            result.state, result.trouble = ResultState.FAILED, f"{ref.code}: {ref.message}"
+        if result.stale:
+            result.stale, result.not_before = False, 0.0
+
+
+def _fetch_broken(job: Job, fact: f.FetchDeferred | f.LinkStale) -> None:
+    result = job.results[fact.index]
+    result.not_before = fact.until
+    result.stale = isinstance(fact, f.LinkStale)
+    result.tries += 1
+    result.trouble = fact.reason
+
+
+def _saved(job: Job, fact: f.Saved) -> None:
+    result = job.results[fact.index]
+    result.state, result.stale, result.trouble = ResultState.SAVED, False, None
+    job.sealed = False
+    result.name, result.bytes = str(fact.file["path"]), int(fact.file["bytes"])
+
+
+def _sealed(job: Job, _fact: f.Sealed | f.SealedInPart) -> None:
+    job.sealed = True
+    if job.state is State.EXPIRED:
+        return
+    troubles = [result.trouble for result in job.results if result.trouble]
+    job.message = "; ".join(troubles) or None
+    job.code = None
+
+
+def _sidecar_vanished(job: Job, _fact: f.SidecarVanished) -> None:
+    job.sealed = False
+
+
+def _results_vanished(job: Job, fact: f.ResultsVanished) -> None:
+    job.sealed = False
+    for index in fact.indexes:
+        job.results[index] = Result(stale=True, not_before=fact.at)
+
+
+def _reopened(job: Job, _fact: f.Unparked | f.Reopened) -> None:
+    for result in job.results:
+        result.tries = 0
+
+
+_CONSEQUENCES: Mapping[type[f.JobFact], Callable[[Job, Any], None]] = {
+    f.Wanted: _wanted,
+    f.SubmitStarted: _submit_started,
+    f.Submitted: _submitted,
+    f.Deferred: _deferred,
+    f.Requeued: _deferred,
+    f.Refused: _unbilled,
+    f.TaskFailed: _unbilled,
+    f.TaskCanceled: _unbilled,
+    f.SubmitLost: _in_trouble,
+    f.Parked: _in_trouble,
+    f.Lost: _in_trouble,
+    f.Expired: _in_trouble,
+    f.RenderingStarted: _rendering_started,
+    f.Rendered: _rendered,
+    f.LinkStale: _fetch_broken,
+    f.FetchDeferred: _fetch_broken,
+    f.Saved: _saved,
+    f.Sealed: _sealed,
+    f.SealedInPart: _sealed,
+    f.ResultsVanished: _results_vanished,
+    f.Unparked: _reopened,
+    f.Reopened: _reopened,
+    f.SidecarVanished: _sidecar_vanished,
+}
