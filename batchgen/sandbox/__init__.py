@@ -6,11 +6,11 @@ It shares no code and no catalog with the client, so that the two cannot share a
 
 from __future__ import annotations
 
-from batchgen.sandbox.bill import Bill
 from batchgen.sandbox.clock import Clock
 from batchgen.sandbox.faults import Answer, CutShort, Fail, Faults, Point, Reset, Rule, Stuck
 from batchgen.sandbox.render import RenderingUnavailable
 from batchgen.sandbox.sandbox import Sandbox
+from batchgen.sandbox.tasks.bill import Bill
 
 __all__ = [
     "Answer",

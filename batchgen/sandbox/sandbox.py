@@ -11,18 +11,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
-from batchgen.sandbox.api import Api
-from batchgen.sandbox.bill import Bill
 from batchgen.sandbox.clock import Clock
 from batchgen.sandbox.connections import is_loopback
 from batchgen.sandbox.faults import Faults
-from batchgen.sandbox.media import Pictures
-from batchgen.sandbox.quotas import Quotas
+from batchgen.sandbox.inputs import Pictures
 from batchgen.sandbox.render import Renderer
-from batchgen.sandbox.results import ObjectStore, Signer
-from batchgen.sandbox.server import listen, serve
-from batchgen.sandbox.store import Store
-from batchgen.sandbox.tasks import Scheduler
+from batchgen.sandbox.service.app import Api
+from batchgen.sandbox.service.parts import Parts
+from batchgen.sandbox.service.quotas import Quotas
+from batchgen.sandbox.service.server import listen, serve
+from batchgen.sandbox.storage.objects import ObjectStore
+from batchgen.sandbox.storage.signer import Signer
+from batchgen.sandbox.tasks.bill import Bill
+from batchgen.sandbox.tasks.scheduler import Scheduler
+from batchgen.sandbox.tasks.store import Store
 
 DEFAULT_KEYS = {"sk-sandbox": "sandbox"}
 
@@ -111,7 +113,7 @@ class Sandbox:
         results_listener = stack.enter_context(listen(self._host, None, store, "results port"))
         self._scheduler = Scheduler(store, self.clock)
         signer = Signer(_secret(store), "http://{}:{}".format(*results_listener.getsockname()))
-        api = Api(
+        parts = Parts(
             keys=self._keys,
             region=self._region,
             clock=self.clock,
@@ -125,7 +127,7 @@ class Sandbox:
         objects = ObjectStore(self._scheduler, renderer, signer, self.clock, self.faults)
         for application, listener in (
             (objects.application(), results_listener),
-            (api.application(), api_listener),
+            (Api(parts).application(), api_listener),
         ):
             runner = await serve(application, listener, self.clock, store)
             stack.push_async_callback(runner.cleanup)

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from batchgen.sandbox.orders import Order
-from batchgen.sandbox.store import Status, Store, Task
+from batchgen.sandbox.tasks.store import Status, Store, Task
 
 pytestmark = pytest.mark.looptime
 SMALL = {"size": "624*624"}

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from batchgen.sandbox.quotas import Quotas
+from batchgen.sandbox.service.quotas import Quotas
 
 pytestmark = pytest.mark.looptime
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.sandbox.store import Status, Task
-from batchgen.sandbox.tasks import Lane
+from batchgen.sandbox.tasks.scheduler import Lane
+from batchgen.sandbox.tasks.store import Status, Task
 
 looptime = pytest.mark.looptime
 

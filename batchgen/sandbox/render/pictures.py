@@ -7,7 +7,7 @@ from random import Random
 
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from batchgen.sandbox.geometry import Flaw
+from batchgen.sandbox.models.geometry import Flaw
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 MOST_PIXELS = 8000 * 8000

@@ -10,7 +10,7 @@ from typing import Any
 
 from batchgen.sandbox.models import MODELS, Model, Shape
 from batchgen.sandbox.orders import Order
-from batchgen.sandbox.store import Status, Task
+from batchgen.sandbox.tasks.store import Status, Task
 
 ZONE = timezone(timedelta(hours=8))
 """The service writes times in UTC+8, without an offset."""

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from heapq import heapify, heappop, heappush
 
-from batchgen.sandbox.bill import Bill
 from batchgen.sandbox.clock import Clock
 from batchgen.sandbox.models import MODELS
-from batchgen.sandbox.store import Status, Store, Task
+from batchgen.sandbox.tasks.bill import Bill
+from batchgen.sandbox.tasks.store import Status, Store, Task
 
 QUEUE_LENGTH = 500
 """Waiting tasks of one account and model (`async_user_queue_limit`, Query model limits, 2026)."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from batchgen.sandbox.geometry import Geometry, ImageSize, SizeList, Tiers
+from batchgen.sandbox.models.geometry import Geometry, ImageSize, SizeList, Tiers
 
 FPS = 30
 

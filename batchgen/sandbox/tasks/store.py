@@ -22,9 +22,9 @@ from typing import Any
 
 import apsw
 
-from batchgen.sandbox.bill import Bill
 from batchgen.sandbox.disk import disk_errors
 from batchgen.sandbox.orders import Order
+from batchgen.sandbox.tasks.bill import Bill
 
 VERSION = 1
 APPLICATION_ID = 0x62675362  # "bgSb"

@@ -16,7 +16,6 @@ import hmac
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlencode
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
@@ -27,42 +26,9 @@ from batchgen.sandbox.connections import reset
 from batchgen.sandbox.disk import in_words
 from batchgen.sandbox.faults import Answer, CutShort, Faults, Point, Reset
 from batchgen.sandbox.render import Renderer
-from batchgen.sandbox.store import Status, Task
-from batchgen.sandbox.tasks import RETENTION, Scheduler
-
-ACCESS_KEY_ID = "LTAI5tSandboxSandboxSand"
-BUCKET = "dashscope-result-sandbox"
-
-
-class Signer:
-    """Makes and checks the URLs of results; `origin` is `http://host:port` of the object store."""
-
-    def __init__(self, secret: bytes, origin: str) -> None:
-        self._secret = secret
-        self._origin = origin
-
-    def urls(self, task: Task) -> list[str]:
-        """One URL for each result of a task that succeeded, the same at every query."""
-        if task.status is not Status.SUCCEEDED or task.work is None or task.ended is None:
-            return []
-        # Published answers expire 1 to 4 seconds before their full day.
-        expires = int(task.ended + RETENTION) - 1 - task.number % 4
-        day = datetime.fromtimestamp(task.ended, UTC).strftime("%Y%m%d")
-        folder = f"/1d/{task.id[:2]}/{day}/{task.id[:8]}"
-        places = [f"-{place}.png" for place in range(1, task.work.images + 1)] or [".mp4"]
-        return [self._signed(f"{folder}/{task.id}{place}", expires) for place in places]
-
-    def signature(self, path: str, expires: str) -> str:
-        text = f"GET\n\n\n{expires}\n/{BUCKET}{path}"
-        return base64.b64encode(hmac.digest(self._secret, text.encode(), hashlib.sha1)).decode()
-
-    def _signed(self, path: str, expires: int) -> str:
-        query = {
-            "Expires": str(expires),
-            "OSSAccessKeyId": ACCESS_KEY_ID,
-            "Signature": self.signature(path, str(expires)),
-        }
-        return f"{self._origin}{path}?{urlencode(query)}"
+from batchgen.sandbox.storage.signer import Signer
+from batchgen.sandbox.tasks.scheduler import Scheduler
+from batchgen.sandbox.tasks.store import Task
 
 
 class ObjectStore:

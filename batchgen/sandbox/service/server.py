@@ -11,7 +11,7 @@ from email.utils import formatdate
 from aiohttp import web
 
 from batchgen.sandbox.clock import Clock
-from batchgen.sandbox.store import Store
+from batchgen.sandbox.tasks.store import Store
 
 
 def listen(host: str, port: int | None, store: Store, name: str) -> socket.socket:

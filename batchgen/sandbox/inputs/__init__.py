@@ -18,8 +18,8 @@ import aiohttp
 
 from batchgen.sandbox.connections import is_loopback
 from batchgen.sandbox.disk import whole
-from batchgen.sandbox.geometry import Flaw
 from batchgen.sandbox.models import Model
+from batchgen.sandbox.models.geometry import Flaw
 from batchgen.sandbox.orders import Picture
 from batchgen.sandbox.render import Renderer
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
-from batchgen.sandbox.geometry import Flaw, Frame
 from batchgen.sandbox.models import FPS, Model, Sound
+from batchgen.sandbox.models.geometry import Flaw, Frame
 
 MOST_SEED = 2_147_483_647
 

@@ -1,0 +1,1 @@
+"""The object store beside the API: results out, uploads in."""
