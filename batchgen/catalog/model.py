@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import reprlib
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
-from batchgen.catalog import regions
-from batchgen.catalog.complaint import Complaint, nearest
+from batchgen.catalog import checks, regions
+from batchgen.catalog.cases import Case, Terms, defaults_of, settle
+from batchgen.catalog.checks import CUT, LONG_PROMPT
+from batchgen.catalog.complaint import Complaint, Path, Severity
 from batchgen.catalog.data import Data
-from batchgen.catalog.keys import AnyKey, MediaFile, Parameter, Place, Text
+from batchgen.catalog.facts import Limits, ResultShape, Retirement
+from batchgen.catalog.inspection import Inspection
+from batchgen.catalog.keys import Address, AnyKey, MediaKey, Parameter, Place, Text
+from batchgen.catalog.keys.key import either
 from batchgen.catalog.money import Money
 from batchgen.catalog.prices import Prices
-from batchgen.catalog.request import Media, Request
-
-COMMON_KEYS = frozenset({"model", "extra_input", "extra_parameters"})
-"""Keys of every job, whatever its model."""
-
-
-class ResultShape(StrEnum):
-    """Where the results stand in a finished task's ``output``."""
-
-    VIDEO_URL = "video_url"
-    """``video_url``: one video."""
-    RESULTS = "results"
-    """``results[]``: an item an image, each with a ``url`` or with its own ``code`` and
-    ``message``."""
-    CHOICES = "choices"
-    """``choices[].message.content[]``: an ``image`` (a URL) in each choice."""
-
-
-class Limits(Data):
-    """What the service allows one account for one model, and the cadence of looking."""
-
-    source: str
-    submits_per_second: float
-    running: int
-    """Tasks that render at once; more are accepted and queue."""
-    poll_seconds: float
-    """The advised time between two looks at a task."""
-
-    @property
-    def max_in_flight(self) -> int:
-        """How many tasks to have at the service: those that run and as many that queue.
-
-        Between two looks all that run may end together; each needs a successor already in the
-        queue, or its slot idles until the next look. A deeper queue would not render faster, and
-        its tasks are paid for in an order that can no longer be changed.
-        """
-        return 2 * self.running
+from batchgen.catalog.request import Answer, Media, Request
+from batchgen.catalog.routes import INLINE_LIMIT, MediaSlot, Route, Way
 
 
 class Model(Data):
@@ -64,10 +31,8 @@ class Model(Data):
     family: str
     source: str
     kind: Literal["video", "image"]
-    path: str
-    """Of the submit, below the base URL."""
-    headers: Mapping[str, str]
-    """That the submit needs besides those of every request."""
+    routes: Mapping[Answer, Route]
+    """Where to submit, by the answer that is wanted."""
     regions: tuple[str, ...]
     elsewhere: Mapping[str, str] = {}
     """What the model is called in regions that do not know it by this name."""
@@ -78,7 +43,14 @@ class Model(Data):
     """Whether a finished task tells the prompt it was given (``orig_prompt``)."""
     limits: Limits
     keys: Mapping[str, AnyKey]
-    prices: Prices
+    cases: tuple[Case, ...] = ()
+    prices: Prices | None
+    """None: not known, so that no budget can hold the model."""
+    check_model: Inspection | None = None
+    """The check that the job key ``detect`` asks for."""
+    retiring: Retirement | None = None
+    example: Mapping[str, Any] = {}
+    """The keys of a job that the model takes as it stands."""
     known_keys: tuple[str, ...]
     """The keys of all models, to tell another model's key from a typing error."""
 
@@ -87,12 +59,26 @@ class Model(Data):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        for key, default in self._defaults.items():
-            if fault := self.keys[key].fault(default):
-                raise ValueError(f"the default of {key} {fault.message}")
-        if self.prices.rates[-1].when or self.prices.unit.asked not in self._defaults:
+        for terms in (settle(self.keys, ()), *(settle(self.keys, (case,)) for case in self.cases)):
+            self._check_terms(terms)
+        for case in self.cases:
+            for key in (*case.when, *case.any_of):
+                if key not in self.keys:
+                    raise ValueError(f"a case speaks of {key}, which is no key of the model")
+        if self.prices and (self.prices.rates[-1].when or self.prices.quantities[-1].when):
             raise ValueError("some request would have no price")
+        if Answer.TASK not in self.routes:
+            raise ValueError("there is no route to a task")
         return self
+
+    def _check_terms(self, terms: Terms) -> None:
+        for key, default in terms.defaults.items():
+            for fault in terms.keys[key].faults(default):
+                raise ValueError(f"the default of {key} {fault.message}")
+        for quantity in self.prices.quantities if self.prices else ():
+            asked = quantity.parameter
+            if asked and not quantity.when and asked not in {*terms.defaults, *terms.required}:
+                raise ValueError(f"some request would have no price: nothing says its {asked}")
 
     @cached_property
     def text_keys(self) -> frozenset[str]:
@@ -101,7 +87,7 @@ class Model(Data):
 
     @cached_property
     def media_keys(self) -> tuple[str, ...]:
-        return tuple(key for key, takes in self.keys.items() if isinstance(takes, MediaFile))
+        return tuple(key for key, takes in self.keys.items() if isinstance(takes, MediaKey))
 
     @property
     def prompt_limit(self) -> int | None:
@@ -109,40 +95,39 @@ class Model(Data):
         prompt = self.keys.get("prompt")
         return prompt.max_length if isinstance(prompt, Text) else None
 
-    @cached_property
-    def _defaults(self) -> Mapping[str, Any]:
-        return {
-            key: takes.default
-            for key, takes in self.keys.items()
-            if isinstance(takes, Parameter) and takes.default is not None
-        }
-
-    @cached_property
-    def _required(self) -> tuple[str, ...]:
-        return tuple(key for key, takes in self.keys.items() if takes.required)
-
     # -- a job's values ------------------------------------------------------------------------
 
+    @cached_property
+    def _defaults(self) -> Mapping[str, Any]:
+        return defaults_of(self.keys)
+
+    @cached_property
+    def _settled(self) -> dict[tuple[int, ...], Terms]:
+        """The terms of each combination of cases that was met so far."""
+        return {}
+
+    def terms(self, values: Mapping[str, object]) -> Terms:
+        """What the model takes from a job of these values."""
+        holding = tuple(
+            number for number, case in enumerate(self.cases) if case.holds(values, self._defaults)
+        )
+        terms = self._settled.get(holding)
+        if terms is None:
+            terms = settle(self.keys, [self.cases[number] for number in holding])
+            self._settled[holding] = terms
+        return terms
+
     def check(self, values: Mapping[str, object], *, region: str | None) -> list[Complaint]:
-        """Everything that is wrong with a job of these values; nothing: it can be submitted.
+        """Everything that is wrong with a job of these values; no errors: it can be submitted.
 
         ``values`` are the job's keys with its defaults; None counts as not given. ``region`` is a
-        region in either spelling, or None where it is not known.
+        region in either spelling, or None where it is not known. Local files are not looked at.
         """
-        complaints = [*self._check_region(region)]
-        for key, value in values.items():
-            takes = self.keys.get(key)
-            if takes is None:
-                complaints += self._check_other(key, value)
-            elif value is not None and (fault := takes.fault(value)):
-                message = f"{key} of {self.name} {fault.message}"
-                complaints.append(Complaint(key, message, fault.hint))
-            elif value is not None and (takes.needs or takes.overrules):
-                complaints += self._check_company(key, values)
-        for key in self._required:
-            if values.get(key) is None:
-                complaints.append(Complaint(None, f"{key} is missing: {self.name} needs it"))
-        return complaints
+        return [
+            *self._check_region(region),
+            *self._check_retirement(),
+            *checks.check_values(self.name, self.terms(values), values, self.known_keys),
+        ]
 
     def _check_region(self, name: str | None) -> Iterator[Complaint]:
         if name is None:
@@ -153,113 +138,168 @@ class Model(Data):
         if other := self.elsewhere.get(region.name):
             hint = f"its name there is {other}"
         else:
-            served = " and ".join(regions.named(name).title for name in self.regions)
-            hint = f"it is served in {served}"
-        yield Complaint("model", f"{self.name} is not served in {region.title}", hint)
+            titles = [regions.named(name).title for name in self.regions]
+            hint = f"it is served in {either(titles, 'and')}"
+        yield Complaint(("model",), f"{self.name} is not served in {region.title}", hint)
 
-    def _check_other(self, key: str, value: object) -> Iterator[Complaint]:
-        """A key that is not the model's own."""
-        if key == "model":
-            return
-        if key in COMMON_KEYS:
-            yield from self._check_extra(key, value)
-        elif key in self.known_keys:
-            yield Complaint(
-                key, f"{self.name} does not take {key}", f"it takes {', '.join(self.keys)}"
+    def _check_retirement(self) -> Iterator[Complaint]:
+        if self.retiring:
+            end = f"{self.retiring.words} on {self.retiring.date} ({self.retiring.source})"
+            message = f"{self.name} {end}"
+            yield Complaint(("model",), message, severity=Severity.WARNING)
+
+    def slots(self, values: Mapping[str, object]) -> tuple[MediaSlot, ...]:
+        """Every place where a job names a medium; what is no text is for ``check`` to tell."""
+        return tuple(
+            MediaSlot(
+                (key, *item.at),
+                item.source,
+                frozenset(accepts.kind for accepts in item.accepts),
+                item.role,
             )
-        else:
-            meant = nearest(key, (*self.keys, *sorted(COMMON_KEYS)))
-            yield Complaint(
-                key, f"unknown key {reprlib.repr(key)}", f"did you mean {meant}?" if meant else None
-            )
+            for key in self.media_keys
+            for item in self._media_key(key).items(values.get(key))
+        )
 
-    def _check_extra(self, key: str, value: object) -> Iterator[Complaint]:
-        if value is None:
-            return
-        if not isinstance(value, Mapping):
-            yield Complaint(key, f"{key} must be a mapping of names to values")
-            return
-        for name in value:
-            if name in self.keys or name == "messages":
-                yield Complaint(
-                    key,
-                    f"{key} may not set {name}",
-                    "the job's own keys say it",
-                )
-        try:
-            json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-        except (TypeError, ValueError) as error:
-            yield Complaint(key, f"{key} cannot be sent as JSON: {error}")
+    def check_media(
+        self, values: Mapping[str, object], found: Mapping[Path, Media]
+    ) -> list[Complaint]:
+        """Everything that measuring the job's local files shows to be wrong, and warnings.
 
-    def _check_company(self, key: str, values: Mapping[str, object]) -> Iterator[Complaint]:
-        """A key that another one deprives of its effect, or the other way round."""
-        takes = self.keys[key]
-        for other, needed in takes.needs.items():
-            if _given(values, other, self._defaults.get(other)) != needed:
-                state = str(needed).lower()
-                yield Complaint(
-                    key,
-                    f"the service ignores {key} unless {other} is {state}",
-                    "drop one of the two",
-                )
-        for other in takes.overrules:
-            if values.get(other) is not None:
-                yield Complaint(
-                    key, f"the service ignores {other} when {key} is given", "drop one of the two"
-                )
+        ``found`` are the media of ``slots``, by their paths. What is not measured is not checked.
+        """
+        return [*checks.check_files(self.name, self.terms(values), values, found)]
 
     # -- the request ---------------------------------------------------------------------------
 
-    def request(self, values: Mapping[str, Any], media: Mapping[str, tuple[Media, ...]]) -> Request:
-        """The request of values that ``check`` found sound, complete with every default.
+    def request(self, values: Mapping[str, Any], found: Mapping[Path, Media]) -> Request:
+        """The request of values that the checks found sound, complete with every default.
 
-        ``media`` holds what the media keys among the values name.
+        ``found`` are the media of ``slots``, by their paths.
         """
         given = {key: value for key, value in values.items() if value is not None}
-        texts = {key: given[key] for key in given if isinstance(self.keys.get(key), Text)}
         settings = {key: given[key] for key in given if isinstance(self.keys.get(key), Parameter)}
+        settings = {**self.terms(values).defaults, **settings}
+        texts = {key: given[key] for key in given if isinstance(self.keys.get(key), Text)}
         return Request(
             model=self.name,
             inputs=texts,
-            media=dict(media),
-            parameters={**self._defaults, **settings},
+            media={
+                key: self._gathered(key, given, found) for key in self.media_keys if key in given
+            },
+            parameters={
+                key: value for key, value in settings.items() if self.keys[key].at is not Place.JOB
+            },
             extra_input=given.get("extra_input", {}),
             extra_parameters=given.get("extra_parameters", {}),
+            cut=self._cut(texts) if given.get(LONG_PROMPT) == CUT else {},
+            answer=Answer(settings.get("answer", Answer.TASK)),
+            detect=bool(settings.get("detect", False)),
         )
 
-    def body(self, request: Request, media: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-        """The JSON to POST; ``media`` are the URLs or data URIs of the request's media keys."""
-        files = {key: urls[0] for key, urls in media.items()}
-        values = {**request.inputs, **files, **request.parameters}
+    def _gathered(
+        self, key: str, given: Mapping[str, Any], found: Mapping[Path, Media]
+    ) -> tuple[Media, ...]:
+        mine = {path[1:]: medium for path, medium in found.items() if path[0] == key}
+        return self._media_key(key).gather(given[key], mine)
+
+    def _cut(self, texts: Mapping[str, str]) -> dict[str, str]:
+        too_long = {
+            key: takes.excess(texts[key])
+            for key, takes in self.keys.items()
+            if isinstance(takes, Text) and key in texts
+        }
+        return {key: texts[key][:-excess] for key, excess in too_long.items() if excess}
+
+    def _media_key(self, key: str) -> MediaKey:
+        takes = self.keys[key]
+        assert isinstance(takes, MediaKey)
+        return takes
+
+    # -- the wire ------------------------------------------------------------------------------
+
+    def way(self, key: str, medium: Media) -> Way:
+        """How a medium of ``key`` gets to the service.
+
+        Only what the reference says about a field is relied on: where it does not speak of data
+        URIs, a local file is uploaded, which every field takes (Upload a local file, 2026-05-30).
+        """
+        if medium.sha256 is None:
+            return Way.AS_IS
+        inlined = any(accepts.data_uri for accepts in self._media_key(key).accepted(medium.role))
+        if inlined and medium.measured and medium.measured.size <= INLINE_LIMIT:
+            return Way.INLINE
+        return Way.UPLOAD
+
+    def route(self, answer: Answer) -> Route:
+        """Where to submit for this answer; KeyError where the model does not give it."""
+        return self.routes[answer]
+
+    def body(self, request: Request, address: Address) -> dict[str, Any]:
+        """The JSON to POST; ``address`` gives what stands on the wire for a medium: the caller has
+        inlined or uploaded it.
+        """
+        files = {
+            key: self._media_key(key).wire(media, address) for key, media in request.media.items()
+        }
+        values = {**request.inputs, **request.cut, **files, **request.parameters}
         placed: dict[Place, dict[str, Any]] = {place: {} for place in Place}
         for key, takes in self.keys.items():
             if key in values:
                 placed[takes.at][key] = values[key]
-        if content := [{"text": text} for text in placed[Place.MESSAGE].values()]:
+        if content := [*_content(placed[Place.MESSAGE])]:
             placed[Place.INPUT]["messages"] = [{"role": "user", "content": content}]
         return {
             "model": self.name,
             "input": {**placed[Place.INPUT], **request.extra_input},
-            "parameters": {**placed[Place.PARAMETERS], **request.extra_parameters},
+            "parameters": {
+                **placed[Place.PARAMETERS],
+                **self.routes[request.answer].parameters,
+                **request.extra_parameters,
+            },
         }
+
+    def inspection(self, request: Request) -> Inspection | None:
+        """The check to make before the request is sent; None: there is none, or none is wanted."""
+        return self.check_model if request.detect else None
 
     # -- money ---------------------------------------------------------------------------------
 
     def price(self, request: Request, region: str | None) -> Money | None:
-        """The most that the request can cost, by the region's price list (None: the default's)."""
+        """The most that the request can cost, by the region's price list (None: the default's).
+
+        None where no price is known.
+        """
+        if self.prices is None:
+            return None
         currency = regions.named(region).currency
-        return self.prices.worst(request.parameters, self._tier(request), currency)
+        worst = self.prices.worst(request, self._tier(request), currency)
+        return self._with_inspection(worst, request)
 
     def cost(self, request: Request, usage: Mapping[str, Any], region: str | None) -> Money | None:
-        """What the returned ``usage`` is billed; None where it does not say."""
+        """What the returned ``usage`` is billed; None where it does not say, or has no price."""
+        if self.prices is None:
+            return None
         currency = regions.named(region).currency
-        return self.prices.billed(request.parameters, self._tier(request), usage, currency)
+        billed = self.prices.billed(request.parameters, self._tier(request), usage, currency)
+        return self._with_inspection(billed, request)
+
+    def _with_inspection(self, amount: Money | None, request: Request) -> Money | None:
+        inspection = self.inspection(request)
+        if amount is None or inspection is None:
+            return amount
+        price = inspection.price(amount.currency)
+        return None if price is None else amount + price
 
     def _tier(self, request: Request) -> str | None:
         tiers = (self.keys[key].tier(value) for key, value in request.parameters.items())
         return next(filter(None, tiers), None)
 
 
-def _given(values: Mapping[str, object], key: str, default: object) -> object:
-    value = values.get(key)
-    return default if value is None else value
+def _content(parts: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield the parts of the one message: words, then pictures (Wan image API reference)."""
+    for part in parts.values():
+        if isinstance(part, str):
+            yield {"text": part}
+        else:
+            yield from ({"image": picture} for picture in part)

@@ -1,12 +1,15 @@
 """What a request can cost, and what its answer's usage is billed.
 
-Video is billed by the second of the result in the tier of its resolution, images by the piece;
-failed tasks and failed images are free (Model pricing, 2026-05).
+Video is billed by the second of the result in the tier of its resolution, and some models count
+seconds of the videos that go in as well; images are billed by the piece; failed tasks and failed
+images are free (Model pricing, 2026-05). What is not known before the answer is reserved at the
+most that the reference allows, so that no cost is above its price.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
@@ -15,6 +18,7 @@ from pydantic import Field
 
 from batchgen.catalog.data import Data
 from batchgen.catalog.money import Money
+from batchgen.catalog.request import Media, MediaKind, Request
 
 _MOST = 1_000_000
 """Seconds or images: no task makes as many, so a usage that says more is no usage."""
@@ -28,7 +32,7 @@ class Unit(StrEnum):
 
     @property
     def asked(self) -> str:
-        """The parameter that says how many of it a request asks for."""
+        """The parameter that commonly says how many of it a request asks for."""
         return {Unit.SECOND: "duration", Unit.IMAGE: "n"}[self]
 
     @property
@@ -40,12 +44,57 @@ class Unit(StrEnum):
 class Rate(Data):
     """Amounts a unit, by currency: one for all, or one for each tier."""
 
-    when: Mapping[str, bool] = {}
-    """The switches for which the rate holds; none: it holds always."""
+    when: Mapping[str, bool | str] = {}
+    """The settings for which the rate holds; none: it holds always."""
     amounts: Mapping[str, Decimal | Mapping[str, Decimal]]
 
     def holds(self, settings: Mapping[str, Any]) -> bool:
         return all(settings.get(name) == value for name, value in self.when.items())
+
+
+class Quantity(Data):
+    """How much of the unit a request asks for: a number, a parameter's, or some media's seconds."""
+
+    when: Mapping[str, bool | int | str] = {}
+    """The parameters for which it is asked for in this way; none: always."""
+    fixed: int | None = None
+    parameter: str | None = None
+    stands_for: Mapping[int, int] = {}
+    """The most that a special value of the parameter asks for (-1: the model decides)."""
+    media: tuple[str, ...] = ()
+    """Keys, or types of the items of a list, whose files' seconds count."""
+    at_most: int = 0
+    """Seconds of all these media together; they count whole where a file is not measured."""
+    cut_to: str | None = None
+    """The parameter that the media are cut to, if it is above 0."""
+
+    def holds(self, parameters: Mapping[str, Any]) -> bool:
+        return all(parameters.get(name) == value for name, value in self.when.items())
+
+    def worst(self, request: Request) -> int:
+        """The most that the request can ask for."""
+        if self.fixed is not None:
+            return self.fixed
+        if self.parameter is not None:
+            asked = int(request.parameters[self.parameter])
+            return self.stands_for.get(asked, asked)
+        cut = request.parameters.get(self.cut_to or "", 0)
+        limit = cut if cut > 0 else self.at_most
+        return min(limit, self.at_most, self._seconds(request))
+
+    def _seconds(self, request: Request) -> int:
+        seconds = 0
+        for medium in self._counted(request):
+            measured = medium.measured.seconds if medium.measured else None
+            seconds += self.at_most if measured is None else math.ceil(measured)
+        return seconds
+
+    def _counted(self, request: Request) -> Iterator[Media]:
+        for key, items in request.media.items():
+            for medium in items:
+                is_named = key in self.media or medium.role in self.media
+                if is_named and medium.kind is not MediaKind.IMAGE:
+                    yield medium
 
 
 class Prices(Data):
@@ -54,11 +103,33 @@ class Prices(Data):
     source: str
     unit: Unit
     rates: Annotated[tuple[Rate, ...], Field(min_length=1)]
+    result: tuple[Quantity, ...] = ()
+    """How much is made; the first that holds counts. Empty: as the unit's own parameter says."""
+    sources: Quantity | None = None
+    """Seconds of what goes in, where they are billed too."""
+    at_most: int | None = None
+    """Of result and sources together, where sources count."""
+    slack: int = 0
+    """How much more than asked for may be billed, where sources count."""
 
-    def worst(self, parameters: Mapping[str, Any], tier: str | None, currency: str) -> Money | None:
-        """The price if the service makes everything that the parameters ask for."""
-        each = self._each(parameters, (tier,), currency)
-        return None if each is None else each * parameters[self.unit.asked]
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        return self.result or (Quantity(parameter=self.unit.asked),)
+
+    def worst(self, request: Request, tier: str | None, currency: str) -> Money | None:
+        """The price if the service makes everything that the request asks for."""
+        each = self._each(request.parameters, (tier,), currency)
+        return None if each is None else each * self.quantity(request)
+
+    def quantity(self, request: Request) -> int:
+        """How much can be billed at most: seconds or images."""
+        asked = next(one for one in self.quantities if one.holds(request.parameters))
+        made = asked.worst(request)
+        put_in = self.sources.worst(request) if self.sources else 0
+        if not put_in:
+            return made
+        both = made + put_in + self.slack
+        return both if self.at_most is None else min(both, self.at_most)
 
     def billed(
         self,

@@ -1,23 +1,29 @@
-"""Reads the catalog from its data files.
+"""Reads the catalog from its data files: those of the package, then the user's own.
 
 A file holds a family. What its models share stands under ``every``; a model that is ``like``
-another one of the file says only what differs. What is named again is replaced whole, below
-``keys`` key by key.
+another one, of this file or one before, says only what differs. What is named again is replaced
+whole, below ``keys`` key by key. A model of a later file replaces one of the same name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-from batchgen.catalog import regions
+from pydantic import ValidationError
+
+from batchgen.catalog import regions, schema
+from batchgen.catalog.checks import COMMON_KEYS
 from batchgen.catalog.complaint import nearest
-from batchgen.catalog.data import read
-from batchgen.catalog.model import COMMON_KEYS, Model
+from batchgen.catalog.documents import CatalogError, CatalogProblem, Document, parse, read_document
+from batchgen.catalog.model import Model
 from batchgen.catalog.regions import Region
+
+__all__ = ["Catalog", "CatalogError", "CatalogProblem", "load"]
 
 
 @dataclass(frozen=True)
@@ -55,29 +61,97 @@ class Catalog:
         """The region of this name, in either spelling (``singapore``, ``ap-southeast-1``)."""
         return regions.find(name)
 
+    def job_schema(self) -> dict[str, Any]:
+        """The JSON Schema (draft 2020-12) of a job, with each model's keys and constraints."""
+        return schema.job_schema(self.models)
+
+
+def load(*extra: Path) -> Catalog:
+    """The catalog that comes with the package, and the models of the user's own files.
+
+    The package's is read once, a user's file every time: it may change under the same name. Raises
+    CatalogError with all that is wrong with a user's file.
+    """
+    return _read(*extra) if extra else _packaged()
+
 
 @cache
-def load() -> Catalog:
-    """The catalog that comes with the package, read once."""
+def _packaged() -> Catalog:
+    return _read()
+
+
+def _read(*extra: Path) -> Catalog:
     folder = files(__package__) / "models"
-    described: dict[str, dict[str, Any]] = {}
-    for file in sorted(folder.iterdir(), key=lambda file: file.name):
-        described |= _family(read(file))
-    known = tuple(sorted({key for facts in described.values() for key in facts["keys"]}))
-    return Catalog(
-        {
-            name: Model.model_validate({**facts, "name": name, "known_keys": known})
-            for name, facts in described.items()
-        }
-    )
+    packaged = sorted(folder.iterdir(), key=lambda file: file.name)
+    documents = [parse(file.read_bytes(), file.name) for file in packaged]
+    documents += [read_document(path) for path in extra]
+    return _Reader().read(documents)
 
 
-def _family(file: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The models of one file, each with all its facts."""
-    described: dict[str, dict[str, Any]] = {}
-    for name, facts in file["models"].items():
-        own = dict(facts)
-        like = own.pop("like", None)
-        base = described[like] if like else file["every"]
-        described[name] = {**base, **own, "keys": {**base["keys"], **own.get("keys", {})}}
-    return described
+class _Reader:
+    """Puts the facts of all files together, and checks them."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, dict[str, Any]] = {}
+        self._written: dict[str, Document] = {}
+        self._problems: list[CatalogProblem] = []
+
+    def read(self, documents: Iterable[Document]) -> Catalog:
+        for document in documents:
+            self._read_family(document)
+        self._tell_problems()
+        known = tuple(sorted({key for facts in self._facts.values() for key in facts["keys"]}))
+        models = {name: self._model(name, known) for name in self._facts}
+        self._tell_problems()
+        return Catalog({name: model for name, model in models.items() if model})
+
+    def _tell_problems(self) -> None:
+        if self._problems:
+            raise CatalogError(*sorted(self._problems))
+
+    def _read_family(self, document: Document) -> None:
+        family = document.value
+        if not isinstance(family, dict) or not isinstance(family.get("models"), dict):
+            self._complain(document, (), "it must be a mapping that holds `models`")
+            return
+        for key in family.keys() - {"every", "models"}:
+            self._complain(document, (key,), f"{key} is neither `every` nor `models`")
+        for name, own in family["models"].items():
+            self._read_model(document, name, own, family.get("every", {}))
+
+    def _read_model(self, document: Document, name: object, own: object, every: object) -> None:
+        at = ("models", name if isinstance(name, str) else "")
+        if not isinstance(name, str) or not isinstance(own, dict) or not isinstance(every, dict):
+            self._complain(document, at, "a model must be a mapping of facts under its name")
+            return
+        like = own.get("like")
+        if like is not None and like not in self._facts:
+            meant = nearest(str(like), tuple(self._facts))
+            hint = f"; did you mean {meant}?" if meant else ""
+            self._complain(document, (*at, "like"), f"there is no model {like} before it{hint}")
+            return
+        base = every if like is None else self._facts[like]
+        keys = own.get("keys", {})
+        if not isinstance(keys, dict) or not isinstance(base.get("keys", {}), dict):
+            self._complain(document, (*at, "keys"), "keys must be a mapping")
+            return
+        said = {fact: value for fact, value in own.items() if fact != "like"}
+        self._facts[name] = {**base, **said, "keys": {**base.get("keys", {}), **keys}}
+        self._written[name] = document
+
+    def _complain(self, document: Document, steps: tuple[str | int, ...], message: str) -> None:
+        self._problems.append(document.problem(steps, message))
+
+    def _model(self, name: str, known: tuple[str, ...]) -> Model | None:
+        try:
+            return Model.model_validate({**self._facts[name], "name": name, "known_keys": known})
+        except ValidationError as error:
+            document = self._written[name]
+            for detail in error.errors(include_url=False, include_input=False):
+                own = document.nearest(detail["loc"], ("models", name))
+                shared = document.nearest(detail["loc"], ("every",))
+                deeper = shared if len(shared) > len(own) - 1 and shared != ("every",) else own
+                at = ".".join(map(str, detail["loc"]))
+                message = f"{name}: {at + ': ' if at else ''}{detail['msg']}"
+                self._complain(document, deeper, message)
+            return None

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-from batchgen.catalog.data import Data, read
+from batchgen.catalog.data import Data
+from batchgen.catalog.documents import parse
 
 
 class Region(Data):
@@ -15,8 +16,11 @@ class Region(Data):
     name: str
     title: str
     aliases: tuple[str, ...]
-    base_url: str
-    """Of the shared host, up to and including ``/api/v1``."""
+    base_url: str | None = None
+    """Of the shared host, up to and including ``/api/v1``; None: the region has none, and is
+    reached through a workspace's host only."""
+    workspace_url: str
+    """Of a workspace's own host; ``{workspace}`` stands for its id."""
     currency: str
     """Of the region's price list, by its ISO 4217 code."""
 
@@ -31,7 +35,8 @@ class Regions(Data):
 
 @cache
 def _read() -> Regions:
-    return Regions.model_validate(read(files(__package__) / "regions.yaml"))
+    file = files(__package__) / "regions.yaml"
+    return Regions.model_validate(parse(file.read_bytes(), file.name).value)
 
 
 @cache

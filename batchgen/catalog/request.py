@@ -4,15 +4,54 @@ A request's identity is the manifest entry resolved with its defaults, with loca
 their content (SHA-256) instead of their path: reordering the manifest, moving keys between
 ``defaults`` and a job, or renaming a picture changes nothing; changing a word or a pixel does.
 The wire body is built from it at submit (``Model.body``).
+
+A document leaves out what is not there, so that what was written before a field existed reads
+back as the same request with the same identity.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+
+class MediaKind(StrEnum):
+    """What a medium is."""
+
+    IMAGE = "image"
+    AUDIO = "audio"
+    VIDEO = "video"
+    DOCUMENT = "document"
+    LINK = "link"
+
+
+class Answer(StrEnum):
+    """How a request is answered."""
+
+    TASK = "task"
+    """With the id of a task, to be polled."""
+    SYNC = "sync"
+    """With the results, in one answer."""
+    STREAM = "stream"
+    """With the results, piece by piece, as server-sent events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a local file is, measured from its bytes; None where it has no such thing."""
+
+    size: int
+    """In bytes."""
+    width: int | None = None
+    """In pixels, as the file is shown; so is the height."""
+    height: int | None = None
+    seconds: float | None = None
+    alpha: bool | None = None
+    """Whether the picture has a channel for transparency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +64,60 @@ class Media:
     """Of a local file's bytes; None where batchgen does not read the bytes itself."""
     media_type: str | None = None
     """Of a local file, by its content."""
+    role: str | None = None
+    """The ``type`` of an item of ``media:``; None where the key alone says what it is for."""
+    voice: Media | None = None
+    """The item's ``reference_voice``."""
+    measured: Measured | None = None
+    """Of a local file; no part of what is asked for."""
 
     @property
-    def identity(self) -> str:
+    def identity(self) -> Any:
         """What makes two inputs the same input."""
-        return f"sha256:{self.sha256}" if self.sha256 else self.source
+        content = f"sha256:{self.sha256}" if self.sha256 else self.source
+        if self.role is None:
+            return content
+        return {"type": self.role, "url": content, "voice": self.voice and self.voice.identity}
+
+    @property
+    def kind(self) -> MediaKind | None:
+        """By the media type; None where that is not known."""
+        top = (self.media_type or "").partition("/")[0]
+        if top in ("text", "application"):
+            return MediaKind.DOCUMENT
+        return MediaKind(top) if top else None
+
+    def with_voice(self) -> Iterator[Media]:
+        """Yield the medium itself and, if it has one, its voice."""
+        yield self
+        if self.voice:
+            yield self.voice
+
+    def document(self) -> dict[str, Any]:
+        """The medium as JSON data; ``from_document`` reads it back."""
+        document: dict[str, Any] = {
+            "source": self.source,
+            "sha256": self.sha256,
+            "media_type": self.media_type,
+        }
+        if self.role is not None:
+            document["role"] = self.role
+        if self.voice is not None:
+            document["voice"] = self.voice.document()
+        if self.measured is not None:
+            document["measured"] = asdict(self.measured)
+        return document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        voice, measured = document.get("voice"), document.get("measured")
+        return cls(
+            **{
+                **document,
+                "voice": voice and cls.from_document(voice),
+                "measured": measured and Measured(**measured),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +125,8 @@ class Request:
     """One paid request, complete: nothing that costs is left to the service's defaults.
 
     ``inputs`` holds the text inputs (``prompt``, ``negative_prompt``, ``template`` ...) under the
-    API's names, ``media`` the media inputs (one item for ``img_url``, several for ``images``).
+    API's names and as the manifest writes them, ``media`` the media inputs (one item for
+    ``img_url``, several, in order, for ``images``).
     """
 
     model: str
@@ -46,6 +135,11 @@ class Request:
     parameters: Mapping[str, Any]
     extra_input: Mapping[str, Any] = field(default_factory=dict)
     extra_parameters: Mapping[str, Any] = field(default_factory=dict)
+    cut: Mapping[str, str] = field(default_factory=dict)
+    """Of texts that were too long and may be cut: what is sent of them."""
+    answer: Answer = Answer.TASK
+    detect: bool = False
+    """Whether the picture is to be inspected before the request is sent (``Model.inspection``)."""
 
     @property
     def prompt(self) -> str | None:
@@ -53,38 +147,55 @@ class Request:
 
     @property
     def results(self) -> int:
-        """How many files the request asks for."""
-        return int(self.parameters.get("n", 1))
+        """How many files the request asks for, at most."""
+        return int(self.parameters.get("max_images") or self.parameters.get("n", 1))
+
+    @property
+    def files(self) -> tuple[Media, ...]:
+        """Every medium of the request, voices included, in the order of keys and items."""
+        return tuple(
+            medium
+            for items in self.media.values()
+            for item in items
+            for medium in item.with_voice()
+        )
 
     def document(self) -> dict[str, Any]:
         """The request as JSON data, sources included; ``from_document`` reads it back."""
-        return {
-            "model": self.model,
-            "inputs": dict(self.inputs),
-            "media": {
-                key: [
-                    {"source": item.source, "sha256": item.sha256, "media_type": item.media_type}
-                    for item in items
-                ]
-                for key, items in self.media.items()
-            },
-            "parameters": dict(self.parameters),
-            "extra_input": dict(self.extra_input),
-            "extra_parameters": dict(self.extra_parameters),
-        }
+        document = self._document_without_media()
+        media = {key: [item.document() for item in items] for key, items in self.media.items()}
+        return {**document, "media": media}
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Request:
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
         media = {
-            key: tuple(Media(**item) for item in items) for key, items in document["media"].items()
+            key: tuple(Media.from_document(item) for item in items)
+            for key, items in document["media"].items()
         }
-        return cls(**{**document, "media": media})
+        answer = Answer(document.get("answer", Answer.TASK))
+        return cls(**{**document, "media": media, "answer": answer})
 
     def identity(self) -> str:
         """The SHA-256 of what is asked for, in hexadecimal: equal for equal requests."""
-        document = self.document()
+        document = self._document_without_media()
         document["media"] = {
             key: [item.identity for item in items] for key, items in self.media.items()
         }
         canonical = json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def _document_without_media(self) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "model": self.model,
+            "inputs": dict(self.inputs),
+            "parameters": dict(self.parameters),
+            "extra_input": dict(self.extra_input),
+            "extra_parameters": dict(self.extra_parameters),
+        }
+        if self.cut:
+            document["cut"] = dict(self.cut)
+        if self.answer is not Answer.TASK:
+            document["answer"] = self.answer.value
+        if self.detect:
+            document["detect"] = True
+        return document

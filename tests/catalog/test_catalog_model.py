@@ -8,27 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.catalog import Media, load
-from batchgen.catalog.keys import (
-    Choice,
-    Integer,
-    MediaFile,
-    Pixels,
-    Resolution,
-    Size,
-    Steps,
-    Switch,
-)
+from batchgen.catalog import Media, Severity, load
 
 CATALOG = load()
 MODELS = CATALOG.models
-IMAGE = {"img_url": "hero.png"}
 PROMPT = {"prompt": "A kitten in the moonlight."}
 
 
 def sound(model):
     """The least that a job of the model has to say."""
-    return IMAGE if "img_url" in model.keys else PROMPT
+    terms = model.terms(model.example)
+    needed = {*terms.required, *(choice.keys[0] for choice in terms.choices)}
+    return {key: value for key, value in model.example.items() if key in needed}
 
 
 def complaints(name, region=None, **values):
@@ -38,130 +29,36 @@ def complaints(name, region=None, **values):
 def only(name, region=None, **values):
     """The one complaint about a job, as key, message and hint."""
     [complaint] = complaints(name, region, **values)
-    return complaint.key, complaint.message, complaint.hint
+    return (complaint.path or (None,))[0], complaint.message, complaint.hint
+
+
+def media_of(model, values):
+    return {slot.path: Media(slot.source) for slot in model.slots(values)}
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=repr)
-def test_every_model_takes_a_job_that_says_no_more_than_it_must(model):
-    """The shortest job is sound in each region of the model, in both spellings."""
-    for name in model.regions:
-        for spelling in (name, *CATALOG.region(name).aliases):
-            assert model.check({**sound(model), "model": model.name}, region=spelling) == []
-    assert model.check(sound(model), region=None) == []
+def test_every_model_takes_its_example_and_a_job_that_says_no_more_than_it_must(model):
+    """Both are sound in each region of the model, in both spellings, without a warning."""
+    for values in (model.example, sound(model)):
+        for name in model.regions:
+            for spelling in (name, *CATALOG.region(name).aliases):
+                assert model.check({**values, "model": model.name}, region=spelling) == []
+        assert model.check(values, region=None) == []
+        assert model.check_media(values, media_of(model, values)) == []
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=repr)
 def test_every_model_fills_in_what_costs(model):
     """No amount is left to the service's defaults: one image, or seconds in a resolution."""
-    parameters = model.request(sound(model), {}).parameters
-    assert parameters["prompt_extend"] is True
+    values = sound(model)
+    parameters = model.request(values, media_of(model, values)).parameters
     if model.kind == "image":
         assert parameters["n"] == 1
-    else:
-        assert parameters["duration"] == 5
-    assert {"size", "resolution"} & parameters.keys()
+    elif "duration" in model.keys and "duration" in model.terms(values).defaults:
+        assert parameters["duration"] in (0, 5)
+    for key in ("size", "resolution"):
+        assert key not in model.keys or key in parameters or "function" in model.keys
     assert not {"watermark", "seed"} & parameters.keys()
-
-
-NUMBERS = [
-    (
-        "duration",
-        ["wan2.7-t2v", "wan2.6-t2v", "wan2.6-i2v", "wan2.6-i2v-flash"],
-        [2, 3, 15],
-        [1, 16],
-    ),
-    ("duration", ["wan2.5-t2v-preview", "wan2.5-i2v-preview"], [5, 10], [4, 6, 15]),
-    ("duration", ["wan2.6-t2v-us"], [5, 10], [2, 15]),
-    ("duration", ["wan2.6-i2v-us"], [5, 10, 15], [2, 6]),
-    ("duration", ["wan2.2-t2v-plus", "wan2.2-i2v-plus", "wan2.2-i2v-flash"], [5], [4, 6]),
-    ("duration", ["wan2.1-t2v-turbo", "wanx2.1-t2v-plus", "wan2.1-i2v-plus"], [5], [4, 6]),
-    ("duration", ["wan2.1-i2v-turbo", "wanx2.1-i2v-turbo"], [3, 4, 5], [2, 6]),
-    ("n", ["wan2.6-t2i", "wan2.5-t2i-preview", "wan2.2-t2i-plus"], [1, 4], [0, 5, -1]),
-    ("seed", list(MODELS), [0, 2147483647], [-1, 2147483648]),
-]
-
-WORDS = [
-    ("resolution", ["wan2.7-t2v", "wan2.6-i2v", "wan2.6-i2v-us"], ["720P", "1080P"], ["480P"]),
-    ("resolution", ["wan2.5-i2v-preview", "wan2.2-i2v-flash"], ["480P", "1080P"], ["360P"]),
-    ("resolution", ["wan2.2-i2v-plus"], ["480P", "1080P"], ["720P"]),
-    ("resolution", ["wan2.1-i2v-turbo"], ["480P", "720P"], ["1080P"]),
-    ("resolution", ["wan2.1-i2v-plus"], ["720P"], ["480P", "1080P"]),
-    ("ratio", ["wan2.7-t2v"], ["16:9", "3:4"], ["21:9", "16*9"]),
-    ("shot_type", ["wan2.6-t2v", "wan2.6-i2v"], ["single", "multi"], ["double"]),
-    ("size", ["wan2.6-t2v"], ["1280*720", "1248*1632"], ["832*480", "848*480", "1104*832"]),
-    ("size", ["wan2.5-t2v-preview"], ["832*480", "960*960"], ["848*480"]),
-    ("size", ["wan2.2-t2v-plus"], ["624*624", "1920*1080"], ["1280*720"]),
-    ("size", ["wan2.1-t2v-turbo"], ["832*480", "720*1280"], ["1920*1080"]),
-    ("size", ["wanx2.1-t2v-plus"], ["1280*720"], ["832*480", "1920*1080"]),
-    (
-        "size",
-        ["wan2.6-t2i", "wan2.5-t2i-preview"],
-        ["1280*1280", "1440*1440", "720*2880", "768*2700", "1696*960", "1104*1472"],
-        ["1024*1024", "1279*1280", "1440*1441", "718*2880", "1697*960"],
-    ),
-    (
-        "size",
-        ["wan2.2-t2i-flash", "wanx2.1-t2i-plus"],
-        ["512*512", "1440*1440", "512*1440"],
-        ["511*512", "1441*1024", "0*512", "01024*1024", "123456*1024"],
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("key", "name", "value"),
-    [
-        (key, name, good)
-        for key, names, goods, _ in NUMBERS + WORDS
-        for name in names
-        for good in goods
-    ],
-)
-def test_a_value_within_its_limits_is_taken(key, name, value):
-    """Each documented value is sound."""
-    assert complaints(name, **{key: value}) == []
-
-
-@pytest.mark.parametrize(
-    ("key", "name", "value"),
-    [(key, name, bad) for key, names, _, bads in NUMBERS + WORDS for name in names for bad in bads],
-)
-def test_a_value_beyond_its_limits_is_refused(key, name, value):
-    """The complaint is about this key, names the model and the value."""
-    at, message, _ = only(name, **{key: value})
-    assert at == key
-    assert message.startswith(f"{key} of {name} must ")
-    assert str(value) in message
-
-
-LIMITS = {
-    "wan2.7-t2v": 5000,
-    "wan2.6-t2v": 1500,
-    "wan2.6-i2v-flash": 1500,
-    "wan2.5-i2v-preview": 1500,
-    "wan2.2-t2v-plus": 800,
-    "wan2.1-i2v-turbo": 800,
-    "wan2.6-t2i": 2100,
-    "wan2.5-t2i-preview": 2000,
-    "wanx2.1-t2i-turbo": 500,
-}
-
-
-@pytest.mark.parametrize(("name", "limit"), LIMITS.items())
-def test_a_prompt_is_counted_in_characters(name, limit):
-    """A Chinese character counts as one, and one too many is refused with the numbers."""
-    assert complaints(name, prompt="猫" * limit) == []
-    key, message, hint = only(name, prompt="猫" * (limit + 12))
-    assert key == "prompt"
-    assert f"has {limit + 12:,} characters, 12 more than its limit of {limit:,}" in message
-    assert hint == "the service would cut it silently"
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_a_negative_prompt_has_its_own_limit(name):
-    """500 characters are sound and 501 are not, for every model."""
-    assert complaints(name, negative_prompt="x" * 500) == []
-    assert only(name, negative_prompt="x" * 501)[0] == "negative_prompt"
 
 
 @pytest.mark.parametrize(
@@ -288,8 +185,8 @@ def test_a_negative_prompt_has_its_own_limit(name):
             {"shot_type": "multi", "prompt_extend": False},
             (
                 "shot_type",
-                "the service ignores shot_type unless prompt_extend is true",
-                "drop one of the two",
+                "wan2.6-t2v does not take shot_type when prompt_extend is false",
+                "the service would ignore it",
             ),
         ),
         (
@@ -297,17 +194,17 @@ def test_a_negative_prompt_has_its_own_limit(name):
             {"audio": False, "audio_url": "rain.wav"},
             (
                 "audio_url",
-                "the service ignores audio_url unless audio is true",
-                "drop one of the two",
+                "wan2.6-i2v-flash does not take audio_url when audio is false",
+                "the service would ignore it",
             ),
         ),
         (
             "wan2.2-i2v-plus",
             {"template": "flying", "prompt": "It flies."},
             (
-                "template",
-                "the service ignores prompt when template is given",
-                "drop one of the two",
+                "prompt",
+                "wan2.2-i2v-plus does not take prompt with template",
+                "the service would ignore it",
             ),
         ),
         (
@@ -355,6 +252,10 @@ def test_extra_keys_must_be_json(value):
         ("wan2.6-i2v-us", "singapore", "its name there is wan2.6-i2v"),
         ("wan2.6-i2v-flash", "us-east-1", "it is served in Singapore and Beijing"),
         ("wanx2.1-i2v-plus", "virginia", "it is served in Beijing"),
+        ("wan3.0-video", "frankfurt", "it is served in Singapore, Beijing and Tokyo"),
+        ("wan2.2-s2v", "singapore", "it is served in Beijing"),
+        ("wan2.1-kf2v-plus", "beijing", "its name there is wanx2.1-kf2v-plus"),
+        ("wanx2.1-vace-plus", "singapore", "its name there is wan2.1-vace-plus"),
     ],
 )
 def test_a_model_that_a_region_does_not_serve_is_refused(name, region, hint):
@@ -366,16 +267,19 @@ def test_a_model_that_a_region_does_not_serve_is_refused(name, region, hint):
 def test_what_is_missing_is_said_about_the_job_as_a_whole():
     """A key that is not there has no place of its own."""
     [text] = MODELS["wan2.6-t2v"].check({"prompt": None}, region=None)
-    assert (text.key, text.message) == (None, "prompt is missing: wan2.6-t2v needs it")
+    assert (text.path, text.message) == ((), "prompt is missing: wan2.6-t2v needs it")
     [picture] = MODELS["wan2.6-i2v"].check({"prompt": "It moves."}, region=None)
     assert picture.message == "img_url is missing: wan2.6-i2v needs it"
+    [either] = MODELS["wan3.0-video"].check({"duration": 3}, region=None)
+    assert either.message == "wan3.0-video needs one of prompt, media"
 
 
 def test_all_problems_of_a_job_come_at_once():
     """Nobody has to run a check five times to learn five mistakes."""
     values = {"size": "1x1", "duration": 99, "seed": -1, "colour": "red", "extra_input": 1}
     found = MODELS["wan2.6-t2v"].check(values, region="virginia")
-    assert [complaint.key for complaint in found] == ["model", *values, None]
+    paths = [complaint.path for complaint in found]
+    assert paths == [("model",), *((key,) for key in values), ()]
 
 
 def test_a_key_set_to_null_is_a_key_not_given():
@@ -386,59 +290,50 @@ def test_a_key_set_to_null_is_a_key_not_given():
     assert request == MODELS["wan2.6-t2v"].request(PROMPT, {})
 
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80).filter(str.strip)
+@pytest.mark.parametrize("key", ["extra_input", "extra_parameters"])
+def test_what_nothing_checks_is_warned_of(key):
+    """The way around the catalog stays open, and says that it is one."""
+    [warning] = complaints("wan2.6-t2v", **{key: {"new": 1}})
+    assert warning.severity is Severity.WARNING
+    assert (warning.path, warning.message) == (
+        (key,),
+        f"nothing checks {key}: it is sent as it is, and billed as the service reads it",
+    )
+    assert complaints("wan2.6-t2v", **{key: {}}) == []
 
 
-def values_of(takes):
-    """Sound values of a key."""
-    match takes:
-        case Integer():
-            return st.integers(takes.minimum, takes.maximum)
-        case Steps() | Choice() | Resolution():
-            return st.sampled_from(takes.one_of)
-        case Switch():
-            return st.booleans()
-        case Size():
-            return st.sampled_from([size for sizes in takes.tiers.values() for size in sizes])
-        case Pixels():
-            return st.sampled_from([takes.default, *takes.besides])
-        case MediaFile():
-            return st.sampled_from(["a.png", "https://example.com/b"])
-        case _:
-            return TEXT
+def test_a_text_that_is_too_long_can_be_cut():
+    """With `long_prompt: cut` the excess is a warning, and the request holds both texts."""
+    model = MODELS["wan2.2-t2v-plus"]
+    values = {"prompt": "猫" * 812, "negative_prompt": "x" * 501, "long_prompt": "cut"}
+    first, second = model.check(values, region=None)
+    assert (first.severity, first.path) == (Severity.WARNING, ("prompt",))
+    assert first.message == (
+        "prompt of wan2.2-t2v-plus has 812 characters, 12 more than its limit of 800: "
+        "the end is cut off and not sent"
+    )
+    assert (second.severity, second.path) == (Severity.WARNING, ("negative_prompt",))
+    request = model.request(values, {})
+    assert request.inputs == {"prompt": "猫" * 812, "negative_prompt": "x" * 501}
+    assert request.cut == {"prompt": "猫" * 800, "negative_prompt": "x" * 500}
+    assert model.body(request, str)["input"] == dict(request.cut)
 
 
-@st.composite
-def jobs(draw):
-    """A model and the values of a job for it, sound key by key."""
-    model = draw(st.sampled_from(list(MODELS.values())))
-    strategies = {key: values_of(takes) for key, takes in model.keys.items()}
-    required = {key: values for key, values in strategies.items() if model.keys[key].required}
-    optional = {key: values for key, values in strategies.items() if key not in required}
-    return model, draw(st.fixed_dictionaries(required, optional=optional))
+def test_a_text_that_fits_is_not_cut():
+    """Accepting a cut changes nothing about a text within its limit, not even its identity."""
+    model = MODELS["wan2.2-t2v-plus"]
+    values = {"prompt": "猫" * 800}
+    assert model.check({**values, "long_prompt": "cut"}, region=None) == []
+    assert model.request({**values, "long_prompt": "cut"}, {}) == model.request(values, {})
 
 
-@given(jobs(), st.sampled_from([None, *CATALOG.regions]))
-def test_a_sound_job_always_has_a_price_and_a_body(job, region):
-    """Whatever the check lets pass can be priced, sent, and billed no higher than its price."""
-    model, values = job
-    found = model.check(values, region=None)
-    assert all(complaint.message.startswith("the service ignores") for complaint in found)
-    media = {key: (Media(values[key]),) for key in model.media_keys if key in values}
-    request = model.request(values, media)
-    name = region and region.name
-
-    price = model.price(request, name)
-    assert price.micro > 0
-    assert price.currency == (region or CATALOG.default_region).currency
-    amount = request.parameters[model.prices.unit.asked]
-    assert model.cost(request, {model.prices.unit.billed[0]: amount}, name) == price
-
-    body = model.body(request, {key: (values[key],) for key in media})
-    sent = {**body["input"], **body["parameters"]}
-    for message in sent.pop("messages", []):
-        sent["prompt"] = message["content"][0]["text"]
-    assert sent == {**request.parameters, **values}
+def test_only_a_cut_can_be_accepted():
+    """A misspelt consent is none."""
+    assert only("wan2.6-t2v", long_prompt="trim") == (
+        "long_prompt",
+        "long_prompt must be cut, not 'trim'",
+        None,
+    )
 
 
 @given(
@@ -446,11 +341,21 @@ def test_a_sound_job_always_has_a_price_and_a_body(job, region):
     st.dictionaries(
         st.sampled_from(sorted(CATALOG.keys)) | st.text(max_size=8),
         st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            st.none()
+            | st.booleans()
+            | st.integers()
+            | st.floats()
+            | st.text()
+            | st.sampled_from(["type", "url", "first_frame", "reference_video", "expand", "a.png"]),
             lambda inner: (
-                st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(["type", "url", "hex", "ratio"]) | st.text() | st.integers(),
+                    inner,
+                    max_size=3,
+                )
             ),
-            max_leaves=5,
+            max_leaves=8,
         ),
     ),
 )
@@ -458,10 +363,12 @@ def test_no_value_whatever_breaks_the_check(model, values):
     """Nonsense is met with complaints in whole words, never with a traceback."""
     found = model.check(values, region="singapore")
     for complaint in found:
-        assert complaint.key is None or complaint.key in values or complaint.key == "model"
-        assert len(complaint.message) < 300
-    if not found:
-        media = {key: (Media(str(values[key])),) for key in model.media_keys if values.get(key)}
+        assert not complaint.path or complaint.path[0] in {*values, "model"}
+        assert len(complaint.message) < 400
+    media = media_of(model, values)
+    assert all(path[0] in values for path in media)
+    model.check_media(values, media)
+    if not any(complaint.severity is Severity.ERROR for complaint in found):
         assert model.request(values, media).identity()
 
 

@@ -19,7 +19,7 @@ FOLDER = Path(batchgen.catalog.__file__).parent
 
 def test_the_code_knows_no_model_by_name():
     """A new model is data: no module of the catalog names one."""
-    named = [path.name for path in FOLDER.glob("*.py") if re.search("wan", path.read_text())]
+    named = [path.name for path in FOLDER.rglob("*.py") if re.search(r"wanx?\d", path.read_text())]
     assert named == []
 
 
@@ -32,8 +32,9 @@ def test_every_data_file_is_read():
 @pytest.mark.parametrize("model", CATALOG.models.values(), ids=str)
 def test_every_fact_has_a_dated_source(model):
     """Whoever doubts a fact knows which page of which time to look at."""
-    for source in (model.source, model.limits.source, model.prices.source):
-        assert re.search(r"20\d\d", source)
+    assert re.search(r"20\d\d", model.source)
+    assert re.search(r"20\d\d", model.limits.source)
+    assert re.search(r"20\d\d|autumn 2026", model.prices.source)
 
 
 @pytest.mark.parametrize("model", CATALOG.models.values(), ids=str)
@@ -45,18 +46,18 @@ def test_every_model_is_served_somewhere_and_points_to_models_that_exist(model):
         assert region not in model.regions
 
 
-@pytest.mark.parametrize("model", CATALOG.models.values(), ids=str)
-def test_keys_that_lean_on_other_keys_name_keys_of_the_model(model):
-    """A rule between two keys speaks of keys that the model has."""
-    for takes in model.keys.values():
-        assert model.keys.keys() >= {*takes.needs, *takes.overrules}
-
-
 def test_a_key_is_text_in_all_models_or_in_none():
     """A manifest's reader can type the defaults before it knows the model."""
     for model in CATALOG.models.values():
         assert CATALOG.text_keys & model.keys.keys() == model.text_keys
-    assert CATALOG.text_keys >= {"prompt", "negative_prompt", "size", "resolution", "ratio"}
+    assert CATALOG.text_keys >= {
+        "prompt",
+        "negative_prompt",
+        "size",
+        "resolution",
+        "ratio",
+        "media",
+    }
     assert not CATALOG.text_keys & {"duration", "seed", "n", "audio", "watermark", "prompt_extend"}
 
 
@@ -69,6 +70,16 @@ def test_a_key_is_text_in_all_models_or_in_none():
         ("wan2.1-i2v-plus", 2, 2, 15),
         ("wan2.6-t2i", 5, 1, 10),
         ("wan2.2-t2i-flash", 2, 2, 10),
+        ("wan2.1-kf2v-plus", 2, 1, 15),
+        ("wanx2.1-kf2v-plus", 2, 2, 15),
+        ("wan2.6-r2v", 5, 5, 15),
+        ("wan2.2-s2v", 1, 5, 15),
+        ("wan2.2-animate-mix", 1, 5, 15),
+        ("wan2.7-videoedit", 5, 5, 15),
+        ("wan2.1-vace-plus", 2, 2, 15),
+        ("wan3.0-video", 5, 5, 15),
+        ("wan2.6-image", 5, 5, 10),
+        ("wanx2.1-imageedit", 2, 2, 10),
     ],
 )
 def test_limits_are_the_published_ones(name, running, rate, cadence):
@@ -87,6 +98,11 @@ def test_limits_are_the_published_ones(name, running, rate, cadence):
         ("wan2.6-i2v", ("video", ".mp4", ResultShape.VIDEO_URL, True, 1500)),
         ("wan2.2-t2i-flash", ("image", ".png", ResultShape.RESULTS, False, 500)),
         ("wan2.6-t2i", ("image", ".png", ResultShape.CHOICES, False, 2100)),
+        ("wan2.7-image", ("image", ".png", ResultShape.CHOICES, False, 5000)),
+        ("wanx2.1-imageedit", ("image", ".png", ResultShape.RESULTS, False, 800)),
+        ("wan2.2-s2v", ("video", ".mp4", ResultShape.RESULTS_VIDEO_URL, False, None)),
+        ("wan2.2-animate-mix", ("video", ".mp4", ResultShape.RESULTS_VIDEO_URL, False, None)),
+        ("wan3.0-video", ("video", ".mp4", ResultShape.VIDEO_URL, True, 20000)),
     ],
 )
 def test_how_a_model_answers(name, expected):
@@ -114,7 +130,8 @@ def test_an_unknown_model_is_met_with_the_nearest_name():
 
 def test_the_keys_of_all_models_are_known():
     """The keys that every job has are among them, an entry's id is the manifest's affair."""
-    assert CATALOG.keys >= {"model", "extra_input", "extra_parameters", "img_url", "n", "ratio"}
+    assert CATALOG.keys >= {"model", "extra_input", "extra_parameters", "long_prompt", "answer"}
+    assert CATALOG.keys >= {"img_url", "n", "ratio", "media", "function", "detect"}
     assert "id" not in CATALOG.keys
 
 
@@ -137,6 +154,45 @@ def test_a_region_has_two_spellings(spelling, name, currency, host):
     assert region in CATALOG.regions
 
 
+@pytest.mark.parametrize(
+    ("name", "host", "workspace"),
+    [
+        ("cn-hongkong", "cn-hongkong.dashscope.aliyuncs.com", "cn-hongkong"),
+        ("frankfurt", None, "eu-central-1"),
+        ("ap-northeast-1", None, "ap-northeast-1"),
+        ("singapore", "dashscope-intl.aliyuncs.com", "ap-southeast-1"),
+        ("beijing", "dashscope.aliyuncs.com", "cn-beijing"),
+    ],
+)
+def test_a_region_has_a_host_for_workspaces_and_may_have_a_shared_one(name, host, workspace):
+    """A region without a shared host is reached through the host of a workspace."""
+    region = CATALOG.region(name)
+    assert region.base_url == (host and f"https://{host}/api/v1")
+    assert region.workspace_url.format(workspace="ws-1") == (
+        f"https://ws-1.{workspace}.maas.aliyuncs.com/api/v1"
+    )
+
+
+FAMILIES = """
+wan2.6-t2v wan2.6-t2v-us wan2.5-t2v-preview wan2.2-t2v-plus wan2.1-t2v-turbo wan2.1-t2v-plus
+wanx2.1-t2v-turbo wanx2.1-t2v-plus wan2.6-i2v wan2.6-i2v-flash wan2.6-i2v-us wan2.5-i2v-preview
+wan2.2-i2v-plus wan2.2-i2v-flash wan2.1-i2v-turbo wan2.1-i2v-plus wanx2.1-i2v-turbo
+wanx2.1-i2v-plus wan2.2-kf2v-flash wan2.1-kf2v-plus wanx2.1-kf2v-plus wan2.6-r2v wan2.6-r2v-flash
+wan2.2-s2v wan2.6-image wan2.6-t2i wan2.7-t2v wan2.7-i2v wan2.7-r2v wan2.7-videoedit wan2.7-image
+wan2.7-image-pro wan3.0-video wan3.0-video-prime wan2.5-t2i-preview wan2.2-t2i-flash
+wan2.2-t2i-plus wanx2.1-t2i-turbo wanx2.1-t2i-plus wan2.1-t2i-turbo wan2.1-t2i-plus
+wanx2.0-t2i-turbo wan2.5-i2i-preview wanx2.1-imageedit wan2.1-vace-plus wanx2.1-vace-plus
+wan2.2-animate-move wan2.2-animate-mix wan2.7-t2v-2026-04-25 wan2.7-t2v-2026-06-12
+wan2.7-i2v-2026-04-25 wan2.7-r2v-2026-06-12
+"""
+
+
+def test_the_whole_family_is_there():
+    """Every model that the service serves, in every region's spelling."""
+    assert set(CATALOG.models) == set(FAMILIES.split())
+    assert CATALOG.models["wan2.2-s2v"].check_model.model == "wan2.2-s2v-detect"
+
+
 def test_singapore_is_the_region_where_none_is_named():
     """The default region is the contract's, and a region that does not exist is none."""
     assert CATALOG.default_region.name == "singapore"
@@ -150,12 +206,20 @@ def test_the_catalog_is_immutable_and_read_once():
         CATALOG.models["wan2.6-t2v"].title = "x"
 
 
+N = {"type": "integer", "minimum": 1, "maximum": 4, "default": 1}
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
         ({"colour": "red"}, "Extra inputs are not permitted"),
-        ({"keys": {"n": {"type": "integer", "minimum": 1, "maximum": 4, "default": 5}}}, "default"),
+        ({"keys": {"n": {**N, "default": 5}}}, "the default of n must be from 1 to 4"),
         ({"keys": {"prompt": {"type": "text"}}}, "no price"),
+        ({"keys": {"n": N}, "cases": [{"keys": {"n": {"default": 5}}}]}, "the default of n"),
+        ({"keys": {"n": N}, "cases": [{"keys": {"n": {"default": None}}}]}, "no price"),
+        ({"keys": {"n": N}, "cases": [{"keys": {"m": None}}]}, "m, which is no key"),
+        ({"keys": {"n": N}, "cases": [{"when": {"m": 1}}]}, "m, which is no key"),
+        ({"routes": {}}, "no route to a task"),
         ({"prices": {"source": "", "unit": "image", "rates": []}}, "at least 1 item"),
         ({"prices": {"source": "", "unit": "second", "rates": [{"amounts": {}}]}}, "no price"),
         (

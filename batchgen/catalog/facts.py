@@ -1,0 +1,57 @@
+"""Facts of a model that stand by themselves: how it answers, how fast it may be asked, its end."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+
+from batchgen.catalog.data import Data
+
+
+class ResultShape(StrEnum):
+    """Where the results stand in a finished task's ``output``."""
+
+    VIDEO_URL = "video_url"
+    """``video_url``: one video."""
+    RESULTS_VIDEO_URL = "results.video_url"
+    """``results.video_url``, where ``results`` is an object: one video."""
+    RESULTS = "results"
+    """``results[]``: an item an image, each with a ``url`` or with its own ``code`` and
+    ``message``."""
+    CHOICES = "choices"
+    """``choices[].message.content[]``: an ``image`` (a URL) in each choice, or all of them in
+    one, between parts of ``text``."""
+
+
+class Limits(Data):
+    """What the service allows one account for one model, and the cadence of looking."""
+
+    source: str
+    submits_per_second: float
+    running: int
+    """Tasks that render at once; more are accepted and queue."""
+    poll_seconds: float
+    """The advised time between two looks at a task."""
+    typical_seconds: float | None = None
+    """What one task takes to render, by the reference's own samples (the slowest of them, since
+    nothing promises more); None where there is none."""
+
+    @property
+    def max_in_flight(self) -> int:
+        """How many tasks to have at the service: those that run and as many that queue.
+
+        Between two looks all that run may end together; each needs a successor already in the
+        queue, or its slot idles until the next look. A deeper queue would not render faster, and
+        its tasks are paid for in an order that can no longer be changed.
+        """
+        return 2 * self.running
+
+
+class Retirement(Data):
+    """The end of a model, as somebody has announced it."""
+
+    source: str
+    date: dt.date
+    """The last day."""
+    words: str = "is announced to end"
+    """What is announced, in words that the date follows."""

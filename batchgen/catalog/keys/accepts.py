@@ -1,0 +1,168 @@
+"""What one place takes as a medium, and what measuring a local file says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from batchgen.catalog.data import Data
+from batchgen.catalog.keys.key import Fault, either
+from batchgen.catalog.request import Measured, Media, MediaKind
+
+MEDIA_TYPES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "JPEG": frozenset({"image/jpeg"}),
+        "PNG": frozenset({"image/png"}),
+        "BMP": frozenset({"image/bmp"}),
+        "WEBP": frozenset({"image/webp"}),
+        "TIFF": frozenset({"image/tiff"}),
+        "WAV": frozenset({"audio/wav"}),
+        "MP3": frozenset({"audio/mpeg"}),
+        "MP4": frozenset({"video/mp4"}),
+        "MOV": frozenset({"video/quicktime"}),
+        "AVI": frozenset({"video/x-msvideo"}),
+        "PDF": frozenset({"application/pdf"}),
+        "Office": frozenset(
+            {
+                "application/msword",
+                "application/vnd.ms-excel",
+                "application/vnd.ms-powerpoint",
+                "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+                "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            }
+        ),
+        "text": frozenset({"text/plain", "text/markdown"}),
+    }
+)
+"""The formats of the data files, and the media types by which a file's content is told."""
+
+_NOUNS = {
+    MediaKind.IMAGE: "a picture",
+    MediaKind.AUDIO: "a sound",
+    MediaKind.VIDEO: "a video",
+    MediaKind.DOCUMENT: "a document",
+    MediaKind.LINK: "the address of a public page",
+}
+_MEGABYTE = 1_000_000
+_LATE = 0.1
+"""Seconds: an encoder's padding, not a difference in length that anybody hears."""
+
+
+class Accepts(Data):
+    """What a medium must be. Bounds are both included; what is None is not limited."""
+
+    kind: MediaKind
+    formats: tuple[str, ...] = ()
+    """Keys of ``MEDIA_TYPES``."""
+    max_bytes: int | None = None
+    min_side: int | None = None
+    """In pixels, of width and height; so is ``max_side``."""
+    max_side: int | None = None
+    max_ratio: float | None = None
+    """Of the long side to the short one."""
+    alpha: bool = True
+    """Whether a picture may have a channel for transparency."""
+    min_seconds: float | None = None
+    max_seconds: float | None = None
+    data_uri: bool = False
+    """Whether the reference says that the field takes data URIs."""
+    max: int | None = None
+    """How many of it a list may hold."""
+    total_seconds: float | None = None
+    """Of all of it in a list together."""
+    with_result: float | None = None
+    """Seconds: of all of it in a list and of the result (``duration``) together."""
+    plays_along: bool = False
+    """Whether it is the result's sound: cut where it is longer, silence where it ends."""
+    voice: Accepts | None = None
+    """What its ``reference_voice`` must be; None: it has none."""
+
+    @model_validator(mode="after")
+    def _knows_its_formats(self) -> Self:
+        for name in self.formats:
+            if name not in MEDIA_TYPES:
+                raise ValueError(f"{name} is none of {', '.join(MEDIA_TYPES)}")
+        return self
+
+    def takes(self, media_type: str | None) -> bool:
+        """Whether content of this media type is taken; where nothing is said, by its kind."""
+        if not self.formats:
+            return media_type is not None and media_type.startswith(self.kind)
+        return any(media_type in MEDIA_TYPES[name] for name in self.formats)
+
+    def faults(self, medium: Media) -> Iterator[Fault]:
+        """Yield what the measured medium breaks."""
+        measured = medium.measured
+        if measured is None:
+            return
+        if self.max_bytes is not None and measured.size > self.max_bytes:
+            allowed, size = _megabytes(self.max_bytes), _megabytes(measured.size)
+            yield Fault(f"must have at most {allowed} MB, not {size}")
+        yield from self._faults_of_sides(measured)
+        if measured.alpha and not self.alpha:
+            yield Fault("must not have an alpha channel", "save it without transparency")
+        yield from self._faults_of_length(measured.seconds)
+
+    def _faults_of_sides(self, measured: Measured) -> Iterator[Fault]:
+        if measured.width is None or measured.height is None:
+            return
+        short, long = sorted((measured.width, measured.height))
+        is_shown = f"{measured.width}*{measured.height}"
+        if short < (self.min_side or 0) or (self.max_side is not None and long > self.max_side):
+            yield Fault(f"must have {self._sides()}, not {is_shown}")
+        if self.max_ratio is not None and long > self.max_ratio * short:
+            message = f"must be at most {self.max_ratio:g} times as long as it is wide or high"
+            yield Fault(f"{message}, not {is_shown}")
+
+    def _faults_of_length(self, seconds: float | None) -> Iterator[Fault]:
+        if seconds is None:
+            return
+        too_short = self.min_seconds is not None and seconds < self.min_seconds
+        if too_short or (self.max_seconds is not None and seconds > self.max_seconds):
+            yield Fault(f"must last {self._length()}, not {seconds:.2f}")
+
+    def warnings(self, medium: Media, result: object) -> Iterator[Fault]:
+        """Yield what is lost between the medium's seconds and the result's."""
+        seconds = medium.measured.seconds if medium.measured else None
+        if not self.plays_along or seconds is None or type(result) is not int or result <= 0:
+            return
+        if seconds > result + _LATE:
+            yield Fault(f"lasts {seconds:.2f} seconds: the video ends after {result}, and cuts it")
+        elif seconds < result - _LATE:
+            silent = f"the rest of the video's {result} seconds is silent"
+            yield Fault(f"lasts {seconds:.2f} seconds: {silent}")
+
+    # -- in words ------------------------------------------------------------------------------
+
+    def describe(self) -> str:
+        words = [_NOUNS[self.kind]]
+        if self.formats:
+            words.append(either(self.formats))
+        if self.max_side is not None:
+            words.append(self._sides())
+        if self.max_seconds is not None:
+            words.append(self._length())
+        if self.max_bytes is not None:
+            words.append(f"at most {_megabytes(self.max_bytes)} MB")
+        if not self.alpha:
+            words.append("no alpha channel")
+        return ", ".join(words)
+
+    def _sides(self) -> str:
+        return f"sides from {self.min_side} to {self.max_side} pixels"
+
+    def _length(self) -> str:
+        if self.min_seconds is None:
+            return f"at most {self.max_seconds:g} seconds"
+        return f"{self.min_seconds:g} to {self.max_seconds:g} seconds"
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "description": self.describe()}
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / _MEGABYTE:,.2f}".rstrip("0").rstrip(".")
