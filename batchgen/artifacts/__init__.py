@@ -3,7 +3,8 @@
     names     is an id a safe file name, what are a job's files called, which names collide
     tree      one batch's folder: publishing without overwriting, sidecars, what is missing
     part      an unfinished download: resumed, hashed as it comes, durable before it is published
-    media     what a picture or video is and whether it is whole (mp4, pictures, measured)
+    media     what a media file is and whether it is whole (pictures, mp4, avi, sounds,
+              measured)
     sidecar   the JSON document beside a result
     disk      the edge to the file system
 
@@ -25,7 +26,7 @@ Plain values in, plain values out; no network, no journal, no clock.
 from __future__ import annotations
 
 from batchgen.artifacts.measured import Measured, NotMedia
-from batchgen.artifacts.media import measure
+from batchgen.artifacts.media import measure, measure_input
 from batchgen.artifacts.names import (
     folded,
     names_of,
@@ -47,6 +48,7 @@ __all__ = [
     "Tree",
     "folded",
     "measure",
+    "measure_input",
     "names_of",
     "problem_with",
     "result_name",

@@ -15,7 +15,7 @@ MAX_READ = 8 << 20
 
 
 class NotMedia(Exception):
-    """The bytes are no whole picture or video; ``reason`` says what they look like instead."""
+    """The bytes are no whole picture, video or sound; ``reason`` says what they look like."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -24,17 +24,19 @@ class NotMedia(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A whole picture or video.
+    """A whole picture, video or sound.
 
     Sides are in pixels, ``duration`` is in seconds, ``fps`` in frames a second. What a kind of file
-    does not have is None; codecs are the four-character codes of the file.
+    does not have is None; codecs are the four-character codes of the file. ``alpha`` says whether a
+    picture has a channel for transparency, be it used or not.
     """
 
     media_type: str
     suffix: str
     bytes: int
-    width: int
-    height: int
+    width: int | None = None
+    height: int | None = None
+    alpha: bool | None = None
     duration: float | None = None
     frames: int | None = None
     fps: float | None = None

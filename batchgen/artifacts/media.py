@@ -1,7 +1,8 @@
-"""Measuring pictures and videos in pure Python: what a file is, and whether it is whole.
+"""Measuring media in pure Python: what a file is, and whether it is whole.
 
 A download that ended early, or an error page saved under a result's name, must not pass for a
-result that was paid for. The containers are walked to their ends; pixels are not decoded.
+result that was paid for; and what is sent along with a job is known before the job is paid for.
+The containers are walked to their ends; pixels are not decoded.
 """
 
 from __future__ import annotations
@@ -9,10 +10,19 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable, Mapping
 
+from batchgen.artifacts.avi import measure_avi
 from batchgen.artifacts.measured import Measured, NotMedia, Source
 from batchgen.artifacts.mp4 import measure_mp4
-from batchgen.artifacts.pictures import measure_jpeg, measure_png, measure_webp
+from batchgen.artifacts.pictures import (
+    measure_bmp,
+    measure_jpeg,
+    measure_png,
+    measure_tiff,
+    measure_webp,
+)
+from batchgen.artifacts.sounds import begins_like_mp3, measure_mp3, measure_wav
 
 _HEAD = 1024
 
@@ -45,27 +55,49 @@ def measure(source: str | os.PathLike[str] | int) -> Measured:
     read. Bounded in time by the file's size, in memory by a few times `MAX_READ`.
     """
     if isinstance(source, int):
-        return _measure(source)
+        return _measure(source, _RESULTS)
     fd = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return _measure(fd)
+        return _measure(fd, _RESULTS)
     finally:
         os.close(fd)
 
 
-def _measure(fd: int) -> Measured:
+def measure_input(fd: int) -> Measured:
+    """Measure an open file that is to be sent: also BMP, TIFF, AVI, WAV and MP3, which no
+    model makes.
+
+    Raises `NotMedia` and OSError as `measure` does, and is bounded in the same way.
+    """
+    return _measure(fd, {**_RESULTS, **_INPUTS})
+
+
+_Reader = Callable[[Source], Measured]
+_Test = Callable[[bytes], bool]
+
+_RESULTS: Mapping[_Test, _Reader] = {
+    lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"): measure_png,
+    lambda head: head.startswith(b"\xff\xd8\xff"): measure_jpeg,
+    lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP": measure_webp,
+    lambda head: head[4:8] == b"ftyp" and head[8:12] not in _STILL_BRANDS: measure_mp4,
+}
+_INPUTS: Mapping[_Test, _Reader] = {
+    lambda head: head.startswith(b"BM"): measure_bmp,
+    lambda head: head.startswith((b"II*\0", b"MM\0*")): measure_tiff,
+    lambda head: head.startswith(b"RIFF") and head[8:12] == b"WAVE": measure_wav,
+    lambda head: head.startswith(b"RIFF") and head[8:12] == b"AVI ": measure_avi,
+    begins_like_mp3: measure_mp3,
+}
+
+
+def _measure(fd: int, readers: Mapping[_Test, _Reader]) -> Measured:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         raise NotMedia("a folder or a device, no file")
     source = Source(fd)
     head = source.head(_HEAD)
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return measure_png(source)
-    if head.startswith(b"\xff\xd8\xff"):
-        return measure_jpeg(source)
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return measure_webp(source)
-    if head[4:8] == b"ftyp" and head[8:12] not in _STILL_BRANDS:
-        return measure_mp4(source)
+    for begins_like, reader in readers.items():
+        if begins_like(head):
+            return reader(source)
     raise NotMedia(_what_it_looks_like(head))
 
 

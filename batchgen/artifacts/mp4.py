@@ -30,6 +30,8 @@ _BOXES = 10_000
 """Boxes that one parent may have; only a film in fragments has some thousands."""
 
 _TRACKS = 64
+_MUCH = 1.0
+"""Seconds."""
 _UNKNOWN_DURATIONS = {0, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF}
 
 
@@ -215,8 +217,12 @@ def _duration(index: bytes, tracks: list[_Track]) -> float | None:
     header = _find(index, b"mvhd")
     if header is None:
         raise NotMedia("a damaged MP4: its index has no header (no 'mvhd')")
-    seconds = _seconds(header) or max(track.seconds for track in tracks)
-    return round(seconds, 3) or None
+    claimed = _seconds(header) or 0.0
+    tracks_last = max(track.seconds for track in tracks)
+    # The header knows of silence that encoders put in front, which the tracks still have; one that
+    # contradicts them by more than that is wrong.
+    believed = not tracks_last or abs(claimed - tracks_last) <= _MUCH
+    return round(claimed if claimed and believed else tracks_last, 3) or None
 
 
 def _tracks(layout: _Layout) -> list[_Track]:

@@ -1,13 +1,16 @@
-"""Reading PNG, JPEG and WEBP: the sides from the header, and the way to the end marker.
+"""Reading PNG, JPEG, WEBP, BMP and TIFF: the sides from the header, and the way to the end.
 
 Sources: PNG Specification (Third Edition), 2025; ITU-T T.81 (JPEG), 1992, annex B; WebP Container
-Specification (RFC 9649), 2024.
+Specification (RFC 9649), 2024; Bitmap Header Types (learn.microsoft.com), 2021; TIFF Revision 6.0,
+1992, section 2.
 """
 
 from __future__ import annotations
 
 import re
+import struct
 import zlib
+from collections.abc import Callable, Mapping
 
 from batchgen.artifacts.measured import Measured, NotMedia, Source
 
@@ -36,7 +39,11 @@ def measure_png(source: Source) -> Measured:
     if kind != b"IEND" or b"IDAT" not in kinds:
         raise NotMedia("a PNG without picture data or end")
     _ends_at(at, source)
-    return _picture("image/png", ".png", source, width, height)
+    alpha = source.read(25, 1)[0] in _PNG_COLOURS_WITH_ALPHA or b"tRNS" in kinds
+    return _picture("image/png", ".png", source, width, height, alpha=alpha)
+
+
+_PNG_COLOURS_WITH_ALPHA = {4, 6}
 
 
 def measure_jpeg(source: Source) -> Measured:
@@ -47,7 +54,7 @@ def measure_jpeg(source: Source) -> Measured:
         if marker == _END_OF_IMAGE:
             if not scanned:
                 break
-            return _picture("image/jpeg", ".jpg", source, *sides)
+            return _picture("image/jpeg", ".jpg", source, *sides, alpha=False)
         length = int.from_bytes(source.read(at, 2))
         if marker in _FRAMES:
             height, width = source.read(at + 3, 2), source.read(at + 5, 2)
@@ -85,7 +92,9 @@ def measure_webp(source: Source) -> Measured:
     kind, at = chunks[0] if chunks else (b"", 0)
     if kind not in _WEBP_SIDES or not {kind for kind, _ in chunks} & {b"VP8 ", b"VP8L", b"ANMF"}:
         raise NotMedia("a WEBP without picture data")
-    return _picture("image/webp", ".webp", source, *_WEBP_SIDES[kind](_head(source, at)))
+    head = _head(source, at)
+    alpha = _WEBP_ALPHA[kind](head)
+    return _picture("image/webp", ".webp", source, *_WEBP_SIDES[kind](head), alpha=alpha)
 
 
 def _riff_chunks(source: Source, end: int) -> list[tuple[bytes, int]]:
@@ -124,13 +133,65 @@ def _sides_of_vp8x(head: bytes) -> tuple[int, int]:
 
 
 _WEBP_SIDES = {b"VP8 ": _sides_of_vp8, b"VP8L": _sides_of_vp8l, b"VP8X": _sides_of_vp8x}
+_WEBP_ALPHA: Mapping[bytes, Callable[[bytes], bool]] = {
+    b"VP8 ": lambda _head: False,
+    b"VP8L": lambda head: bool(head[4] & 0x10),
+    b"VP8X": lambda head: bool(head[0] & 0x10),
+}
 
 
-def _picture(media_type: str, suffix: str, source: Source, width: int, height: int) -> Measured:
+def measure_bmp(source: Source) -> Measured:
+    """Read the two headers; what is not compressed must have room for all its rows."""
+    start, header = _u32_little(source.read(10, 4)), _u32_little(source.read(14, 4))
+    if header == _BMP_OLDEST_HEADER:
+        width, height, _, bits = struct.unpack("<4H", source.read(18, 8))
+        packed = 0
+    else:
+        width, height, _, bits, packed = struct.unpack("<2i2HI", source.read(18, 16))
+    if width < 0:
+        raise NotMedia("a damaged BMP: a negative width")
+    needed = start + (width * bits + 31) // 32 * 4 * abs(height)  # rows are whole words
+    if packed in _BMP_NOT_COMPRESSED and needed > source.size:
+        raise NotMedia(f"cut: a BMP of {needed} bytes of which {source.size} are there")
+    alpha = header >= _BMP_HEADER_WITH_ALPHA and source.read(66, 4) != bytes(4)
+    return _picture("image/bmp", ".bmp", source, width, abs(height), alpha=alpha)
+
+
+_BMP_OLDEST_HEADER = 12
+_BMP_HEADER_WITH_ALPHA = 56
+_BMP_NOT_COMPRESSED = {0, 3, 6}
+
+
+def measure_tiff(source: Source) -> Measured:
+    """Read the first directory; where its picture's data are is not looked at."""
+    order = "<" if source.read(0, 2) == b"II" else ">"
+    (at,) = struct.unpack(f"{order}I", source.read(4, 4))
+    (count,) = struct.unpack(f"{order}H", source.read(at, 2))
+    values: dict[int, int] = {}
+    for tag, kind, _, value in struct.iter_unpack(f"{order}2HI4s", source.read(at + 2, 12 * count)):
+        values[tag] = struct.unpack(f"{order}I" if kind == _LONG else f"{order}H2x", value)[0]
+    alpha = values.get(_EXTRA_SAMPLES) in _EXTRA_IS_ALPHA
+    width, height = values.get(_WIDTH, 0), values.get(_HEIGHT, 0)
+    return _picture("image/tiff", ".tiff", source, width, height, alpha=alpha)
+
+
+_LONG = 4
+_WIDTH, _HEIGHT, _EXTRA_SAMPLES = 256, 257, 338
+_EXTRA_IS_ALPHA = {1, 2}
+
+
+def _picture(
+    media_type: str, suffix: str, source: Source, width: int, height: int, *, alpha: bool
+) -> Measured:
     if not width or not height:
         raise NotMedia("a picture without sides")
     return Measured(
-        media_type=media_type, suffix=suffix, bytes=source.size, width=width, height=height
+        media_type=media_type,
+        suffix=suffix,
+        bytes=source.size,
+        width=width,
+        height=height,
+        alpha=alpha,
     )
 
 

@@ -30,6 +30,7 @@ def sidecar(
     manifest: str,
     model: str,
     prompt: str | None,
+    prompt_sent: str | None,
     negative_prompt: str | None,
     parameters: Mapping[str, Any],
     inputs: Mapping[str, Any],
@@ -52,15 +53,18 @@ def sidecar(
     """Return the document that `Tree.write_sidecar` puts beside the results of a job.
 
     Times are Unix seconds; ``cost_micros`` is in millionths of the currency, None if unknown.
-    ``inputs`` maps each media key to ``{"source", "sha256"}`` or a list of these. An entry of
-    ``files`` joins `Published.as_json` and `Measured.as_json`; an entry of ``attempts`` carries the
-    attempt's task id and outcome. ``version`` is that of the program.
+    ``prompt_sent`` is what was sent of a ``prompt`` that was too long, None where it was sent
+    whole. ``inputs`` maps each media key to ``{"source", "sha256"}``, or to a list of these, in
+    which a typed item says its ``type`` and may hold a ``reference_voice``. An entry of ``files``
+    joins `Published.as_json` and `Measured.as_json`; an entry of ``attempts`` carries the attempt's
+    task id and outcome. ``version`` is that of the program.
     """
     document = {
         "job": job,
         "manifest": manifest,
         "model": model,
         "prompt": prompt,
+        "prompt_sent": prompt_sent,
         "negative_prompt": negative_prompt,
         "parameters": parameters,
         "inputs": inputs,

@@ -62,6 +62,11 @@ def movie(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def avi(tmp_path_factory):
+    return encode(tmp_path_factory.mktemp("media"), sound=False, kind="avi")
+
+
+@pytest.fixture(scope="session")
 def pictures():
     """One whole picture of each kind, 64 x 48."""
     return {

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import io
 import struct
 import tracemalloc
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from batchgen.artifacts import Measured, NotMedia, measure
+from batchgen.artifacts import Measured, NotMedia, measure, measure_input
 
 NOISY = settings(
     max_examples=150,
@@ -319,3 +321,121 @@ def test_mutated_picture_is_measured_or_refused(measured, pictures, mutations, k
 def test_noise_is_measured_or_refused(measured, magic, content):
     """Noise behind a known beginning, or behind none, never escapes as another error."""
     measured_or_refused(measured, magic + content)
+
+
+def opaque_and_clear():
+    """Pictures of each kind, and whether they have a channel for transparency."""
+    grey = Image.new("L", (4, 3))
+    return [
+        (grey, "PNG", {}, False),
+        (grey, "PNG", {"transparency": 0}, True),
+        (Image.new("RGB", (4, 3)), "PNG", {}, False),
+        (Image.new("RGBA", (4, 3)), "PNG", {}, True),
+        (Image.new("LA", (4, 3)), "PNG", {}, True),
+        (Image.new("P", (4, 3)), "PNG", {"transparency": 0}, True),
+        (grey, "JPEG", {}, False),
+        (Image.new("RGB", (4, 3)), "WEBP", {}, False),
+        (Image.new("RGBA", (4, 3), (1, 2, 3, 4)), "WEBP", {}, True),
+        (Image.new("RGBA", (4, 3), (1, 2, 3, 4)), "WEBP", {"lossless": True}, True),
+        (Image.new("RGB", (4, 3)), "WEBP", {"lossless": True}, False),
+    ]
+
+
+@pytest.mark.parametrize(("picture", "kind", "options", "alpha"), opaque_and_clear())
+def test_transparency_is_told(measured, picture, kind, options, alpha):
+    """A channel for transparency is told, in every form that a picture may have it."""
+    target = io.BytesIO()
+    picture.save(target, kind, **options)
+    assert measured(target.getvalue()).alpha is alpha
+
+
+@pytest.fixture
+def measured_input(tmp_path):
+    """Measure bytes as a file that is to be sent."""
+
+    def of(content):
+        path = tmp_path / "input"
+        path.write_bytes(content)
+        with path.open("rb") as file:
+            return measure_input(file.fileno())
+
+    return of
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
+def test_bmp_is_an_input(measured_input, mode):
+    """A BMP tells its sides; a fourth byte that no mask calls alpha is none; a cut is told."""
+    target = io.BytesIO()
+    Image.new(mode, (63, 48)).save(target, "BMP")
+    found = measured_input(target.getvalue())
+    assert (found.media_type, found.width, found.height) == ("image/bmp", 63, 48)
+    assert found.alpha is False
+    assert "cut: a BMP" in reason(measured_input, target.getvalue()[:-1])
+
+
+def test_an_old_bmp_and_one_that_stands_on_its_head(measured_input):
+    """The oldest header is read, and rows from the top down are as good as from the bottom up."""
+    old = b"BM" + struct.pack("<I2HI", 0, 0, 0, 26) + struct.pack("<I4H", 12, 4, 3, 1, 24)
+    assert measured_input(old + bytes(36)).height == 3
+    turned = (
+        b"BM"
+        + struct.pack("<I2HI", 0, 0, 0, 54)
+        + struct.pack("<I2i2H6I", 40, 4, -3, 1, 24, *[0] * 6)
+    )
+    assert measured_input(turned + bytes(36)).height == 3
+    assert "negative width" in reason(
+        measured_input, turned.replace(b"\4\0\0\0\xfd", b"\xfc\xff\xff\xff\xfd")
+    )
+
+
+@pytest.mark.parametrize("mask", [0, 0xFF000000])
+def test_a_bmp_with_a_mask_for_alpha(measured_input, mask):
+    """The newer headers say which bits are transparency, and whether there are any."""
+    masks = (0xFF0000, 0xFF00, 0xFF, mask)
+    header = struct.pack("<I2i2H6I4I52x", 108, 4, 3, 1, 32, 3, *[0] * 5, *masks)
+    content = b"BM" + struct.pack("<I2HI", 0, 0, 0, 14 + len(header)) + header + bytes(48)
+    assert measured_input(content).alpha is bool(mask)
+
+
+@pytest.mark.parametrize(("mode", "alpha"), [("L", False), ("RGB", False), ("RGBA", True)])
+def test_tiff_is_an_input(measured_input, mode, alpha):
+    """A TIFF tells its sides and its transparency; half a directory is refused."""
+    target = io.BytesIO()
+    Image.new(mode, (63, 48)).save(target, "TIFF")
+    found = measured_input(target.getvalue())
+    assert (found.media_type, found.width, found.height) == ("image/tiff", 63, 48)
+    assert found.alpha is alpha
+    assert "cut" in reason(measured_input, target.getvalue()[:20])
+
+
+def test_a_tiff_in_the_other_order(measured_input):
+    """Old workstations wrote the high byte first."""
+    entries = struct.pack(">2HIHxx2HII", 256, 3, 1, 63, 257, 4, 1, 48)
+    content = b"MM\0*" + struct.pack(">IH", 8, 2) + entries
+    assert (measured_input(content).width, measured_input(content).height) == (63, 48)
+
+
+def test_avi_is_an_input(measured_input, avi):
+    """An AVI tells its sides and its length; one that is cut, or empty, is refused."""
+    content = avi
+    found = measured_input(content)
+    assert (found.media_type, found.width, found.height) == ("video/x-msvideo", 64, 48)
+    assert (found.duration, found.frames, found.fps) == (2.0, 20, 10.0)
+    assert "cut: an AVI" in reason(measured_input, content[:-1])
+    assert "without its header" in reason(measured_input, content.replace(b"avih", b"hiva"))
+    assert "without a picture" in reason(measured_input, content[:32] + bytes(40) + content[72:])
+
+
+@pytest.mark.parametrize("sample", ["slow_start", "movie"])
+def test_results_are_inputs_as_well(measured_input, request, sample):
+    """What one model has made may be sent to another."""
+    content = request.getfixturevalue(sample)
+    assert measured_input(content).duration == pytest.approx(2.1, abs=0.15)
+
+
+def test_a_length_that_the_frames_contradict_is_not_believed(measured, silent):
+    """A video of two seconds that says it lasts an hour, or nothing, lasts two seconds."""
+    at = silent.index(b"mvhd") + 20
+    for claimed in (3_600_000, 0, 1):
+        content = silent[:at] + struct.pack(">I", claimed) + silent[at + 4 :]
+        assert measured(content).duration == 2.0
