@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
-from batchgen.manifest.nodes import MappingNode, Node, ScalarNode, value_of
+from batchgen.catalog.complaint import Path
+from batchgen.manifest.nodes import MappingNode, Node, ScalarNode, place_at, value_of
 from batchgen.manifest.problems import Place, Problems
 
-Locate: TypeAlias = Callable[[str], tuple[int, int] | None]
-"""From a key to its line and column. Asked only where something is wrong, so it may be slow."""
+Locate: TypeAlias = Callable[[Path], tuple[int, int] | None]
+"""From a key, and what is below it, to line and column; None where the key does not stand there.
+
+Asked only where something is wrong, so it may be slow.
+"""
 
 
-def nowhere(_key: str) -> None:
+def nowhere(_path: Path) -> None:
     """The place of a key in a file that does not tell."""
 
 
@@ -31,9 +36,9 @@ class Entry:
     def place(self) -> Place:
         return Place(self.file, self.line, self.column)
 
-    def place_of(self, key: str) -> Place:
-        """The key's own place; the entry's where the key has none."""
-        found = self.locate(key)
+    def place_of(self, *path: str | int) -> Place:
+        """The place of a key, or of what is below it; the entry's where the key has none."""
+        found = self.locate(path)
         return Place(self.file, *found) if found else self.place
 
 
@@ -51,4 +56,8 @@ def entry_of(node: Node, file: str, text_keys: frozenset[str], problems: Problem
 def entry_of_mapping(node: MappingNode, file: str, text_keys: frozenset[str]) -> Entry:
     """Read a job's keys; those in ``text_keys`` keep unquoted words as text."""
     values = {key: value_of(pair.value, text=key in text_keys) for key, pair in node.pairs.items()}
-    return Entry(file, node.line, node.column, values, node.place_of)
+    return Entry(file, node.line, node.column, values, partial(_place_in, node))
+
+
+def _place_in(node: MappingNode, path: Path) -> tuple[int, int] | None:
+    return place_at(node, path) if path and path[0] in node.pairs else None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from batchgen.manifest.problems import did_you_mean
 
@@ -23,7 +23,7 @@ class NotAFile(Exception):
         self.hint = hint
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """Open a regular file for reading, following links, without waiting for a pipe's writer.
 
     Raises `NotAFile`, in words that fit after the path and a colon.

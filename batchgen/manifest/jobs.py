@@ -5,7 +5,8 @@ Rules:
 - A default holds for every job whose model takes its key; a job's own value wins, and its null
   takes the default away. A default that no job's model takes would be silently without effect:
   it is a mistake.
-- A complaint stands where its value was written: in the job or, once, in the defaults.
+- A complaint stands where its value was written: in the job or, once, in the defaults. A warning
+  does so as well, and stops nothing.
 - A job that fails one check still goes through the others, and still holds its id, so that all
   mistakes show at once and none of them twice.
 - Two jobs are told apart by what they ask for (`Request.identity`), by their ids, and by every
@@ -15,12 +16,13 @@ Rules:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from batchgen.artifacts.names import names_of, problem_with, slug
-from batchgen.catalog import Catalog, Media, Model, Request
-from batchgen.catalog.model import COMMON_KEYS
+from batchgen.catalog import Catalog, Complaint, Media, Model, Request, Severity
+from batchgen.catalog.checks import COMMON_KEYS
+from batchgen.catalog.complaint import Path
 from batchgen.manifest.claims import Claims
 from batchgen.manifest.entries import Entry
 from batchgen.manifest.media import MediaFolder, Unusable
@@ -106,10 +108,10 @@ class JobReader:
     def _value(self, entry: Entry, key: str) -> Any:
         return entry.values[key] if key in entry.values else self._shared.get(key)
 
-    def _place(self, entry: Entry, key: str | None) -> Place:
-        if key is None:
+    def _place(self, entry: Entry, path: Path) -> Place:
+        if not path:
             return entry.place
-        return (entry if key in entry.values else self._defaults).place_of(key)
+        return (entry if path[0] in entry.values else self._defaults).place_of(*path)
 
     def _own_id(self, entry: Entry, model: Model | None) -> tuple[str | None, bool]:
         """Return the id that the entry gives itself, and whether all is well with it."""
@@ -125,7 +127,8 @@ class JobReader:
     def _can_be_named(self, entry: Entry, model: Model | None) -> bool:
         if self._value(entry, "prompt") is not None:
             return True
-        if model is None or not model.keys["prompt"].required:
+        prompt = model.keys.get("prompt") if model else None
+        if prompt is None or not prompt.required:
             self._problems.add(entry.place, "a job needs a prompt or an id")
         return False  # else the model's check complains that the prompt is missing
 
@@ -139,20 +142,42 @@ class JobReader:
         model = self._catalog.find(name) if isinstance(name, str) else None
         if model is None:
             hint = did_you_mean(str(name), self._catalog.models)
-            self._problems.add(self._place(entry, "model"), f"unknown model {quoted(name)}", hint)
+            self._problems.add(
+                self._place(entry, ("model",)), f"unknown model {quoted(name)}", hint
+            )
         return model
 
     def _request(self, entry: Entry, model: Model) -> Request | None:
         values = self._values(entry, model)
-        complaints = model.check(values, region=self._region)
+        sound = self._tell(entry, model.check(values, region=self._region))
+        found = self._found(entry, model, values)
+        usable = None not in found.values()
+        media = {path: medium for path, medium in found.items() if medium}
+        fitting = self._tell(entry, model.check_media(values, media))
+        return model.request(values, media) if sound and usable and fitting else None
+
+    def _found(
+        self, entry: Entry, model: Model, values: Mapping[str, Any]
+    ) -> dict[Path, Media | None]:
+        """Look at all media that the values name; None and a problem for what cannot be used."""
+        found: dict[Path, Media | None] = {}
+        for slot in model.slots(values):
+            medium = self._media.find(slot.source, slot.kinds)
+            if isinstance(medium, Unusable):
+                place = self._place(entry, slot.path)
+                self._problems.add(place, f"{_named(slot.path)}: {medium.message}", medium.hint)
+            found[slot.path] = None if isinstance(medium, Unusable) else medium
+        return found
+
+    def _tell(self, entry: Entry, complaints: Iterable[Complaint]) -> bool:
+        """Tell mistakes and warnings at their places; return whether there are only warnings."""
+        sound = True
         for complaint in complaints:
-            place = self._place(entry, complaint.key)
-            self._problems.add(place, complaint.message, complaint.hint)
-        media = {key: self._medium(entry, key, values.get(key)) for key in model.media_keys}
-        found = {key: (medium,) for key, medium in media.items() if isinstance(medium, Media)}
-        if complaints or any(isinstance(medium, Unusable) for medium in media.values()):
-            return None
-        return model.request(values, found)
+            warning = complaint.severity is Severity.WARNING
+            tell = self._problems.warn if warning else self._problems.add
+            tell(self._place(entry, complaint.path), complaint.message, complaint.hint)
+            sound = sound and warning
+        return sound
 
     def _values(self, entry: Entry, model: Model) -> dict[str, Any]:
         shared = self._shared_by_model.get(model.name)
@@ -166,14 +191,6 @@ class JobReader:
             for key, value in merged.items()
             if value is not None and key in self._catalog.keys
         }
-
-    def _medium(self, entry: Entry, key: str, source: object) -> Media | Unusable | None:
-        if not isinstance(source, str) or not source.strip():
-            return None  # not given, or the model's check complains
-        found = self._media.find(key, source)
-        if isinstance(found, Unusable):
-            self._problems.add(self._place(entry, key), f"{key}: {found.message}", found.hint)
-        return found
 
     # -- all of them ---------------------------------------------------------------------------
 
@@ -189,3 +206,9 @@ class JobReader:
         for key in self._shared:
             if not any(key in shared for shared in self._shared_by_model.values()):
                 yield key
+
+
+def _named(path: Path) -> str:
+    """``img_url``, ``images[0]``, ``media[1].url``."""
+    key, *below = path
+    return f"{key}{''.join(f'[{step}]' if isinstance(step, int) else f'.{step}' for step in below)}"

@@ -1,54 +1,75 @@
 """Media that a job names: a URL, a data URI, or a local file, which is looked into once.
 
 A manifest may come from a stranger, and what it names is sent away. So a local file must lie in
-the manifest's own folder or below it (links followed), be a regular file, and begin like one of
-the formats that the service takes.
+the manifest's own folder or below it (links followed), be a regular file, and be of a kind that the
+place takes, by its content. It is hashed and measured piece by piece, however large it is.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import re
-from collections.abc import Callable
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from batchgen.catalog import Media
+from batchgen.artifacts import NotMedia, measure_input
+from batchgen.catalog import Measured, Media, MediaKind
 from batchgen.manifest.files import NotAFile, open_regular
 from batchgen.manifest.problems import quoted
 
-MAX_BYTES = 10_000_000
-"""Of a local file. It is sent inside the request, and 10 MB of picture is what every model takes
-(Image to video, 2026-05)."""
+MAX_BYTES = 1_000_000_000
+"""Of a local file: ten times what any model takes (100 MB, Reference to video, 2026-05)."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
 _DATA_URI = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,[a-z0-9+/]+={0,2}", re.IGNORECASE)
 
-_PICTURES: dict[str, Callable[[bytes], bool]] = {
-    "PNG": lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"),
-    "JPEG": lambda head: head.startswith(b"\xff\xd8\xff"),
-    "WEBP": lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP",
-    "BMP": lambda head: head.startswith(b"BM"),
+_WANTED: Mapping[MediaKind, str] = {
+    MediaKind.IMAGE: "a picture such as PNG or JPEG",
+    MediaKind.AUDIO: "a sound such as WAV or MP3",
+    MediaKind.VIDEO: "a video such as MP4 or MOV",
+    MediaKind.DOCUMENT: "a document such as a PDF or a text",
 }
-_SOUNDS: dict[str, Callable[[bytes], bool]] = {
-    "WAV": lambda head: head.startswith(b"RIFF") and head[8:12] == b"WAVE",
-    "MP3": lambda head: head.startswith(b"ID3") or _is_mp3_frame(head),
+_NAMES: Mapping[str, str] = {
+    "image/png": "a PNG picture",
+    "image/jpeg": "a JPEG picture",
+    "image/webp": "a WEBP picture",
+    "image/bmp": "a BMP picture",
+    "image/tiff": "a TIFF picture",
+    "audio/wav": "a WAV sound",
+    "audio/mpeg": "an MP3 sound",
+    "video/mp4": "an MP4 video",
+    "video/quicktime": "a MOV video",
+    "video/x-msvideo": "an AVI video",
 }
 
-_MEDIA_TYPES = {
-    "PNG": "image/png",
-    "JPEG": "image/jpeg",
-    "WEBP": "image/webp",
-    "BMP": "image/bmp",
-    "WAV": "audio/wav",
-    "MP3": "audio/mpeg",
+_KINDS: Mapping[str, MediaKind] = {
+    "image": MediaKind.IMAGE,
+    "audio": MediaKind.AUDIO,
+    "video": MediaKind.VIDEO,
+    "text": MediaKind.DOCUMENT,
+    "application": MediaKind.DOCUMENT,
 }
+"""By the first half of a media type."""
 
-
-def _is_mp3_frame(head: bytes) -> bool:
-    """Whether an MPEG audio frame of layer III begins here (ISO/IEC 11172-3, 2.4.1.3)."""
-    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2  # noqa: PLR2004
+_HEAD = 4_096
+_OPEN_XML = "application/vnd.openxmlformats-officedocument"
+_DOCUMENTS: Mapping[bytes, Mapping[str, str]] = {
+    b"%PDF-": {"": "application/pdf"},
+    b"PK\x03\x04": {
+        ".docx": f"{_OPEN_XML}.wordprocessingml.document",
+        ".pptx": f"{_OPEN_XML}.presentationml.presentation",
+        ".xlsx": f"{_OPEN_XML}.spreadsheetml.sheet",
+    },
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": {
+        ".doc": "application/msword",
+        ".ppt": "application/vnd.ms-powerpoint",
+        ".xls": "application/vnd.ms-excel",
+    },
+}
+"""Media types by a file's first bytes and, where they only tell the wrapping, by its suffix."""
 
 
 class Unusable(NamedTuple):
@@ -58,58 +79,49 @@ class Unusable(NamedTuple):
     hint: str | None = None
 
 
+class _File(NamedTuple):
+    """What a local file is, whatever it is wanted for."""
+
+    medium: Media
+    """Without a media type where it is no picture, sound or video."""
+    looks: str
+    """``a PNG picture``, ``an HTML page``."""
+    document: str | None
+    """Its media type if it is taken for a document."""
+
+
 class MediaFolder:
     """The media of one manifest. Each local file is read once, however many jobs name it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._root = folder.resolve()
-        self._seen: dict[tuple[str, bool], Media | Unusable] = {}
+        self._files: dict[str, _File | Unusable] = {}
 
-    def find(self, key: str, source: str) -> Media | Unusable:
-        """Return the media that ``key`` names as ``source``."""
-        sound = "audio" in key  # the API's keys for sounds, and no others, say so
-        found = self._seen.get((source, sound))
-        if found is None:
-            found = self._seen[source, sound] = self._look(source, _SOUNDS if sound else _PICTURES)
-        return found
-
-    def _look(self, source: str, formats: dict[str, Callable[[bytes], bool]]) -> Media | Unusable:
+    def find(self, source: str, kinds: Collection[MediaKind]) -> Media | Unusable:
+        """Return the medium that a job names as ``source`` where one of ``kinds`` belongs."""
         scheme = _SCHEME.match(source)
-        if scheme is None:
-            return self._local(source, formats)
-        match scheme[1].lower():
-            case "http" | "https" | "oss":
-                return Media(source) if _has_host(source) else Unusable("this URL names no host")
-            case "data" if _DATA_URI.fullmatch(source):
-                return Media(source)
-            case "data":
-                hint = "for example data:image/png;base64,iVBORw0KGgo="
-                return Unusable("this data URI is not a media type and base64", hint)
-        return Unusable(
-            f"`{scheme[1]}:` cannot be used here",
-            "give an http(s) URL, a data URI, or a path relative to the manifest",
-        )
+        if scheme is not None:
+            return _remote(source, scheme[1].lower(), kinds)
+        if MediaKind.LINK in kinds:
+            return Media(source)  # no local file, which the model's check tells
+        file = self._files.get(source)
+        if file is None:
+            file = self._files[source] = self._look(source)
+        return file if isinstance(file, Unusable) else _fitting(source, file, kinds)
 
-    def _local(self, source: str, formats: dict[str, Callable[[bytes], bool]]) -> Media | Unusable:
+    def _look(self, source: str) -> _File | Unusable:
         path = self._folder / source
         if not self._holds(path):
             hint = "only files beside the manifest or below it are sent"
             return Unusable(f"{quoted(source)} lies outside the manifest's folder", hint)
         try:
             with open_regular(path) as stream:
-                content = stream.read(MAX_BYTES + 1)
+                return _read(source, stream)
         except NotAFile as reason:
             return Unusable(f"{quoted(source)}: {reason.message}", reason.hint)
         except OSError as error:
             return Unusable(f"{quoted(source)}: it cannot be read: {error.strerror}")
-        if len(content) > MAX_BYTES:
-            hint = "a local file is sent inside the request; make it smaller or give its URL"
-            return Unusable(f"{quoted(source)} has more than {MAX_BYTES // 1_000_000} MB", hint)
-        names = [name for name, begins_like in formats.items() if begins_like(content[:16])]
-        if not names:
-            return Unusable(f"{quoted(source)} is no {' or '.join(formats)} file by its content")
-        return Media(source, hashlib.sha256(content).hexdigest(), _MEDIA_TYPES[names[0]])
 
     def _holds(self, path: Path) -> bool:
         try:
@@ -118,8 +130,76 @@ class MediaFolder:
             return False  # a loop of links leads nowhere
 
 
+def _remote(source: str, scheme: str, kinds: Collection[MediaKind]) -> Media | Unusable:
+    match scheme:
+        case "http" | "https" | "oss":
+            return Media(source) if _has_host(source) else Unusable("this URL names no host")
+        case "data":
+            return _data(source, kinds)
+    return Unusable(
+        f"`{scheme}:` cannot be used here",
+        "give an http(s) URL, a data URI, or a path relative to the manifest",
+    )
+
+
+def _data(source: str, kinds: Collection[MediaKind]) -> Media | Unusable:
+    if not _DATA_URI.fullmatch(source):
+        hint = "for example data:image/png;base64,iVBORw0KGgo="
+        return Unusable("this data URI is not a media type and base64", hint)
+    media_type = source[len("data:") : source.index(";")].lower()
+    top = media_type.partition("/")[0]
+    if _KINDS.get(top) not in kinds:
+        return Unusable(f"this data URI says {quoted(media_type)}", _takes(kinds))
+    return Media(source)
+
+
 def _has_host(url: str) -> bool:
     try:
         return bool(urlsplit(url).hostname) and not re.search(r"\s", url)
     except ValueError:
         return False
+
+
+def _read(source: str, stream: io.BufferedReader) -> _File | Unusable:
+    size = stream.seek(0, 2)
+    if size > MAX_BYTES:
+        return Unusable(f"{quoted(source)} has more than {MAX_BYTES // 1_000_000:,} MB")
+    stream.seek(0)
+    sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    stream.seek(0)
+    document = _document_type(Path(source).suffix.lower(), stream.read(_HEAD))
+    try:
+        found = measure_input(stream.fileno())
+    except NotMedia as reason:
+        return _File(Media(source, sha256, measured=Measured(size)), reason.reason, document)
+    measured = Measured(found.bytes, found.width, found.height, found.duration, found.alpha)
+    medium = Media(source, sha256, found.media_type, measured=measured)
+    return _File(medium, _NAMES[found.media_type], document)
+
+
+def _document_type(suffix: str, head: bytes) -> str | None:
+    for magic, media_types in _DOCUMENTS.items():
+        if head.startswith(magic):
+            return media_types.get("") or media_types.get(suffix)
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 3:  # else a character that the reading has cut
+            return None
+        text = head[: error.start].decode()
+    if not text or "\0" in text:
+        return None
+    return "text/markdown" if suffix == ".md" else "text/plain"
+
+
+def _fitting(source: str, file: _File, kinds: Collection[MediaKind]) -> Media | Unusable:
+    medium = file.medium
+    if medium.kind in kinds:
+        return medium
+    if MediaKind.DOCUMENT in kinds and file.document and medium.kind is None:
+        return Media(source, medium.sha256, file.document, measured=medium.measured)
+    return Unusable(f"{quoted(source)} is {file.looks}", _takes(kinds))
+
+
+def _takes(kinds: Collection[MediaKind]) -> str:
+    return f"it must be {' or '.join(_WANTED[kind] for kind in MediaKind if kind in kinds)}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from batchgen.catalog import Model, Money, Request
+from batchgen.catalog import Catalog, Model, Money, Request
+from batchgen.errors import Problem
 
 SANDBOX = "sandbox"
 """The folder of rehearsals in an output folder; no manifest may be called so."""
@@ -48,6 +49,10 @@ class Manifest:
     """Seconds over which a request in doubt is looked for; None leaves it to the policy."""
     budget: Money | None
     jobs: tuple[Job, ...]
+    catalog: Catalog = field(repr=False)
+    """The package's, with what the manifest's and the caller's own files add to it."""
+    warnings: tuple[Problem, ...] = ()
+    """What a person should know before paying, and what stops nothing."""
 
 
 def folder_of(path: Path) -> Path:

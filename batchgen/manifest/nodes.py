@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from batchgen.manifest.scalars import NULLS, typed
@@ -60,3 +61,17 @@ def value_of(node: Node, *, text: bool = False) -> Any:
     if isinstance(node, SequenceNode):
         return [value_of(item, text=text) for item in node.items]
     return {key: value_of(pair.value, text=text) for key, pair in node.pairs.items()}
+
+
+def place_at(root: Node, steps: Sequence[int | str]) -> tuple[int, int]:
+    """Follow steps into the document as far as it goes; return line and column."""
+    here: Node | Pair = root
+    for step in steps:
+        node = here.value if isinstance(here, Pair) else here
+        if isinstance(node, MappingNode) and step in node.pairs:
+            here = node.pairs[str(step)]
+        elif isinstance(node, SequenceNode) and isinstance(step, int):
+            here = node.items[step]
+        else:
+            break
+    return here.line, here.column

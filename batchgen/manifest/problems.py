@@ -1,4 +1,4 @@
-"""The mistakes found in a manifest: gathered, told once each, raised together."""
+"""The mistakes found in a manifest: gathered, told once each, raised together; and the warnings."""
 
 from __future__ import annotations
 
@@ -39,37 +39,56 @@ class Refused(Exception):
 
 
 class Problems:
-    """Gathers the problems of one manifest and of the files it names.
+    """Gathers the problems of one manifest and of the files it names, and warnings apart from them.
 
     The same words at the same place are told once: a default that does not suit 10,000 jobs is
     one mistake.
     """
 
     def __init__(self) -> None:
-        self._found: set[Problem] = set()
-        self._untold = 0
+        self._mistakes = _Told()
+        self._warnings = _Told()
 
     def add(self, place: Place, message: str, hint: str | None = None) -> None:
-        problem = Problem(*place, message, hint)
-        if problem in self._found:
-            return
-        if len(self._found) < MAX_PROBLEMS:
-            self._found.add(problem)
-        else:
-            self._untold += 1
+        self._mistakes.add(Problem(*place, message, hint))
+
+    def warn(self, place: Place, message: str, hint: str | None = None) -> None:
+        """Add what a person should know, and what stops nothing."""
+        self._warnings.add(Problem(*place, message, hint))
 
     def add_refused(self, file: str, refused: Refused) -> None:
         self.add(Place(file, refused.line, refused.column), refused.message, refused.hint)
 
     def __bool__(self) -> bool:
-        return bool(self._found)
+        return bool(self._mistakes.found)
 
     def error(self, manifest: str) -> ManifestError:
         """All problems in the order of their places, as the error to raise."""
-        told = sorted(self._found, key=lambda p: (p.file, p.line, p.column, p.message))
+        return ManifestError(self._mistakes.in_order(manifest, "problems"))
+
+    def warnings(self, manifest: str) -> tuple[Problem, ...]:
+        """All warnings in the order of their places."""
+        return tuple(self._warnings.in_order(manifest, "warnings"))
+
+
+class _Told:
+    def __init__(self) -> None:
+        self.found: set[Problem] = set()
+        self._untold = 0
+
+    def add(self, problem: Problem) -> None:
+        if problem in self.found:
+            return
+        if len(self.found) < MAX_PROBLEMS:
+            self.found.add(problem)
+        else:
+            self._untold += 1
+
+    def in_order(self, manifest: str, what: str) -> list[Problem]:
+        told = sorted(self.found, key=lambda p: (p.file, p.line, p.column, p.message))
         if self._untold:
-            told.append(Problem(manifest, 0, 0, f"{self._untold:,} more problems are not shown"))
-        return ManifestError(told)
+            told.append(Problem(manifest, 0, 0, f"{self._untold:,} more {what} are not shown"))
+        return told
 
 
 def quoted(word: object) -> str:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from batchgen import catalog as catalogs
 from batchgen.artifacts.names import folded, problem_with
-from batchgen.catalog import Catalog, Money, Region
-from batchgen.errors import Mistake
+from batchgen.catalog import Catalog, CatalogError, Money, Region
+from batchgen.catalog.keys import Boxes, MediaList, Palette, TypedMedia, Words
+from batchgen.errors import ManifestError, Mistake
 from batchgen.manifest import tables, yaml_tree
 from batchgen.manifest.entries import Entry, entry_of, entry_of_mapping, nowhere
 from batchgen.manifest.files import NotAFile, open_regular
 from batchgen.manifest.jobs import JobReader
 from batchgen.manifest.media import MediaFolder
 from batchgen.manifest.model import SANDBOX, Job, Manifest, folder_of
-from batchgen.manifest.nodes import MappingNode, Node
+from batchgen.manifest.nodes import MappingNode, Node, place_at
 from batchgen.manifest.problems import Place, Problems, quoted
-from batchgen.manifest.schema import Header, header_of, place_at
+from batchgen.manifest.schema import Header, header_of
+
+_LISTS = (Boxes, MediaList, Palette, TypedMedia, Words)
+"""Keys whose value is a list."""
 
 MAX_BYTES = 100_000_000
 """Of the YAML file; tables may be of any size."""
@@ -29,7 +33,7 @@ MAX_BYTES = 100_000_000
 def load(
     path: Path,
     *,
-    catalog: Catalog | None = None,
+    catalog_files: Sequence[Path] = (),
     region: str | None = None,
     default_region: str | None = None,
     check_region: bool = True,
@@ -38,15 +42,16 @@ def load(
 
     ``region`` wins over the manifest's own, ``default_region`` holds where it names none, and
     after that the catalog's default. Without ``check_region`` that last step is left out: where
-    nobody names a region, models of all regions pass.
+    nobody names a region, models of all regions pass. ``catalog_files`` are files of models, from
+    the current folder, that add to the package's and to those that the manifest names.
 
     Raises Mistake for a file that cannot be read or a region that does not exist, and
     ManifestError with all problems, in the order of their places, for a wrong manifest.
     """
-    catalog = catalog or catalogs.load()
+    known = catalogs.load()
     for given in filter(None, (region, default_region)):
-        if catalog.region(given) is None:
-            raise Mistake(f"there is no region {given}", hint=_regions(catalog))
+        if known.region(given) is None:
+            raise Mistake(f"there is no region {given}", hint=_regions(known))
     problems = Problems()
     with _no_collection():
         root = yaml_tree.parse(_read(path), str(path), problems)
@@ -54,12 +59,49 @@ def load(
             problems.add(Place(str(path), 1, 1), "the manifest is empty", "it needs `jobs:`")
         if root is None:
             raise problems.error(str(path))
-        reading = _Reading(path, root, header_of(root, str(path), problems), catalog, problems)
+        header = header_of(root, str(path), problems)
+        catalog = _catalog(path, root, header, catalog_files, problems)
+        reading = _Reading(path, root, header, catalog, problems)
         fallback = default_region or (catalog.default_region.name if check_region else None)
         manifest = reading.manifest(region, fallback)
     if problems:
         raise problems.error(str(path))
     return manifest
+
+
+def load_catalog(*files: Path) -> Catalog:
+    """The package's models and those of a user's files; a later file wins.
+
+    Raises ManifestError with every problem of the files.
+    """
+    try:
+        return _checked_catalog(files, Problems())
+    except ManifestError as error:
+        raise ManifestError(error.problems, "the catalog") from None
+
+
+def _catalog(
+    path: Path, root: Node, header: Header, more: Sequence[Path], problems: Problems
+) -> Catalog:
+    """The models to check against. Raises ManifestError: without them no job can be checked."""
+    files = [path.parent / name for name in header.catalog or ()]
+    for index, file in enumerate(files):
+        try:
+            open_regular(file).close()
+        except NotAFile as reason:
+            place = Place(str(path), *place_at(root, ("catalog", index)))
+            problems.add(place, f"{quoted(file.name)}: {reason.message}", reason.hint)
+            raise problems.error(str(path)) from None
+    return _checked_catalog([*files, *more], problems)
+
+
+def _checked_catalog(files: Sequence[Path], problems: Problems) -> Catalog:
+    try:
+        return catalogs.load(*files)
+    except CatalogError as error:
+        for problem in error.problems:
+            problems.add(Place(problem.file, problem.line, problem.column), problem.message)
+    raise problems.error(str(files[0]))
 
 
 def _regions(catalog: Catalog) -> str:
@@ -116,6 +158,8 @@ class _Reading:
             settle=header.limits.settle if header.limits else None,
             budget=self._budget(where),
             jobs=self._jobs(where),
+            catalog=self.catalog,
+            warnings=self.problems.warnings(self._file),
         )
 
     @property
@@ -168,6 +212,11 @@ class _Reading:
     def _text_keys(self) -> frozenset[str]:
         return self.catalog.text_keys | {"id", "model"}
 
+    @property
+    def _list_keys(self) -> frozenset[str]:
+        keys = (item for model in self.catalog.models.values() for item in model.keys.items())
+        return frozenset(key for key, takes in keys if isinstance(takes, _LISTS))
+
     def _defaults(self) -> Entry:
         if self.header.defaults is None:
             return Entry(self._file, 0, 0, {}, nowhere)
@@ -184,7 +233,9 @@ class _Reading:
     def _table(self, index: int, name: str) -> Iterator[Entry]:
         path = self.path.parent / name
         try:
-            yield from tables.entries(path, self._text_keys, self.problems)
+            yield from tables.entries(
+                path, self._text_keys, self.problems, list_keys=self._list_keys
+            )
         except NotAFile as reason:
             place = Place(self._file, *place_at(self.root, ("jobs_from", index)))
             self.problems.add(place, f"{quoted(name)}: {reason.message}", reason.hint)

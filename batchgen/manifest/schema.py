@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, 
 from pydantic_core import ErrorDetails
 
 from batchgen.catalog import Money
-from batchgen.manifest.nodes import MappingNode, Node, Pair, ScalarNode, SequenceNode, value_of
+from batchgen.manifest.nodes import MappingNode, Node, ScalarNode, SequenceNode, place_at, value_of
 from batchgen.manifest.problems import Place, Problems, did_you_mean, quoted
 
 _TREES = ("defaults", "jobs")
@@ -111,6 +111,11 @@ class Header(_Section):
         BeforeValidator(_as_list),
         Field(description="the path of a .jsonl, .csv or .txt file, or a list of such paths"),
     ] = None
+    catalog: Annotated[
+        list[_Path] | None,
+        BeforeValidator(_as_list),
+        Field(description="the path of a catalog file, or a list of such paths"),
+    ] = None
 
 
 _SECTIONS: Mapping[Any, type[_Section]] = {"limits": Limits, "budget": Budget}
@@ -137,18 +142,6 @@ def _value(key: str, node: Node) -> Any:
     if key in _TREES and not (isinstance(node, ScalarNode) and value_of(node) is None):
         return node
     return value_of(node, text=key not in _NUMBERS)
-
-
-def place_at(root: Node, steps: Sequence[int | str]) -> tuple[int, int]:
-    """Follow steps into the document as far as it goes; return line and column."""
-    here: Node | Pair = root
-    for step in steps:
-        node = here.value if isinstance(here, Pair) else here
-        if isinstance(node, MappingNode) and step in node.pairs:
-            here = node.pairs[str(step)]
-        elif isinstance(node, SequenceNode) and isinstance(step, int):
-            here = node.items[step]
-    return here.line, here.column
 
 
 def _words(fault: ErrorDetails) -> tuple[str, str | None]:

@@ -6,7 +6,8 @@ Read line by line, so that a file may be of any size. Rules:
 - A wrong line is told and skipped; what makes the rest unreadable (another encoding, a line
   without end) ends the file.
 - JSON is strict: no repeated key, no NaN, no number beyond what a float can hold.
-- A CSV cell means what the same word means in YAML without quotes; an empty one is not given.
+- A CSV cell means what the same word means in YAML without quotes; an empty one is not given. Where
+  a key takes a list, a cell that begins with ``[`` is that list in JSON.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
+from batchgen.catalog.complaint import Path as Steps
 from batchgen.manifest.entries import Entry, nowhere
 from batchgen.manifest.files import NotAFile, open_regular
 from batchgen.manifest.problems import Place, Problems, Refused, quoted
@@ -39,6 +41,7 @@ class Table:
     stream: BinaryIO
     file: str
     text_keys: frozenset[str]
+    list_keys: frozenset[str]
     problems: Problems
 
     def complain(self, line: int, column: int, message: str, hint: str | None = None) -> None:
@@ -56,8 +59,16 @@ class Table:
             yield number, _decoded(number, line)
 
 
-def entries(path: Path, text_keys: frozenset[str], problems: Problems) -> Iterator[Entry]:
+def entries(
+    path: Path,
+    text_keys: frozenset[str],
+    problems: Problems,
+    *,
+    list_keys: frozenset[str] = frozenset(),
+) -> Iterator[Entry]:
     """Yield the jobs of a table, its kind told by the suffix.
+
+    In a CSV, the keys in ``text_keys`` keep words as text, those in ``list_keys`` may hold lists.
 
     Raises `NotAFile` where there is no regular file of such a kind.
     """
@@ -65,7 +76,7 @@ def entries(path: Path, text_keys: frozenset[str], problems: Problems) -> Iterat
     if read is None:
         raise NotAFile(f"jobs are read from {', '.join(_READERS)} files")
     with open_regular(path) as stream:
-        table = Table(stream, str(path), text_keys, problems)
+        table = Table(stream, str(path), text_keys, list_keys, problems)
         try:
             yield from read(table)
         except Refused as refused:
@@ -114,30 +125,33 @@ def _objects(table: Table) -> Iterator[Entry]:
         if not line.strip():
             continue
         try:
-            values = _object(number, line)
-        except json.JSONDecodeError as error:
-            table.complain(number, error.pos + 1, f"this line is not JSON: {error.msg}")
-        except _NotStrict as error:
-            table.complain(number, 1, str(error))
-        except RecursionError:
-            table.complain(number, 1, f"nested more than {MAX_DEPTH} levels deep")
-        except ValueError:
-            # Python's own limit, against conversions that take quadratic time.
-            table.complain(number, 1, "a number of too many digits")
+            values = _strict(number, line, "this line")
         except Refused as refused:
             table.problems.add_refused(table.file, refused)
+            continue
+        if not isinstance(values, dict):
+            table.complain(number, 1, "a line must be an object, with keys such as `prompt`")
         else:
             yield Entry(table.file, number, 1, values, partial(_place_in_object, number, line))
 
 
-def _object(number: int, line: str) -> dict[str, Any]:
-    if "\\" in line:
-        _check_escapes(number, line)
-    value = _DECODER.decode(line)
-    if not isinstance(value, dict):
-        raise _NotStrict("a line must be an object, with keys such as `prompt`")
-    if line.count("{") + line.count("[") > MAX_DEPTH:
-        _check_depth(number, line)
+def _strict(number: int, text: str, what: str) -> Any:
+    """Read JSON that every reader reads the same way. Raises `Refused`."""
+    if "\\" in text:
+        _check_escapes(number, text)
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise Refused(number, error.pos + 1, f"{what} is not JSON: {error.msg}") from None
+    except _NotStrict as error:
+        raise Refused(number, 1, str(error)) from None
+    except RecursionError:
+        raise Refused(number, 1, f"nested more than {MAX_DEPTH} levels deep") from None
+    except ValueError:
+        # Python's own limit, against conversions that take quadratic time.
+        raise Refused(number, 1, "a number of too many digits") from None
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        _check_depth(number, text)
     return value
 
 
@@ -191,13 +205,45 @@ def _check_depth(number: int, line: str) -> None:
             raise Refused(number, token.start() + 1, f"nested more than {MAX_DEPTH} levels deep")
 
 
-def _place_in_object(number: int, line: str, key: str) -> tuple[int, int] | None:
-    string = None
-    for depth, token in _tokens(line):
-        if depth == 1 and token.group() == ":" and string and json.loads(string.group()) == key:
-            return number, string.start() + 1
-        string = token if token.group()[0] == '"' else None
-    return None
+def _place_in_object(number: int, line: str, path: Steps) -> tuple[int, int] | None:
+    found, value = None, len(line) - len(line.lstrip())
+    for step in path:
+        member = next((member for member in _members(line, value) if member.name == step), None)
+        if member is None:
+            break
+        found, value = (number, member.begin + 1), member.value
+    return found
+
+
+class _Member(NamedTuple):
+    """A member of an object, or an item of an array, and where it begins, and its value does."""
+
+    name: str | int
+    begin: int
+    value: int
+
+
+_BETWEEN = re.compile(r"[\s,:]*")
+
+
+def _members(line: str, at: int) -> Iterator[_Member]:
+    """Yield what is in the object or array that begins at ``at``, in a line that is sound JSON."""
+    opening, index = line[at], 0
+    at = _skipped(line, at + 1)
+    while opening in "[{" and line[at] not in "]}":
+        begin, name = at, index
+        if opening == "{":
+            name, end = _DECODER.raw_decode(line, at)
+            at = _skipped(line, end)
+        yield _Member(name, begin, at)
+        _, end = _DECODER.raw_decode(line, at)
+        at, index = _skipped(line, end), index + 1
+
+
+def _skipped(line: str, at: int) -> int:
+    """The position behind spaces, commas and colons."""
+    between = _BETWEEN.match(line, at)
+    return between.end() if between else at
 
 
 # -- keys in the first row ------------------------------------------------------------------------
@@ -236,8 +282,18 @@ def _row(table: Table, line: int, header: list[str], cells: list[str]) -> Iterat
         return
     # A spreadsheet leaves out empty cells at the end of a row.
     given = {key: cell for key, cell in zip(header, cells, strict=False) if cell}
-    values = {key: cell if key in table.text_keys else typed(cell) for key, cell in given.items()}
-    yield Entry(table.file, line, 0, values, nowhere)
+    try:
+        values = {key: _value(table, line, key, cell) for key, cell in given.items()}
+    except Refused as refused:
+        table.complain(line, 0, refused.message)
+    else:
+        yield Entry(table.file, line, 0, values, nowhere)
+
+
+def _value(table: Table, line: int, key: str, cell: str) -> Any:
+    if key in table.list_keys and cell.lstrip().startswith("["):
+        return _strict(line, cell, f"the list in `{key}`")
+    return cell if key in table.text_keys else typed(cell)
 
 
 _READERS: Mapping[str, Callable[[Table], Iterator[Entry]]] = {

@@ -2,25 +2,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tracemalloc
 
 import pytest
 
-from batchgen.catalog import Media
+from batchgen.catalog import Measured, Media, MediaKind
 from batchgen.manifest import load
 from batchgen.manifest.media import MAX_BYTES, MediaFolder, Unusable
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
-PICTURES = {
-    "a.png": PNG,
-    "a.jpg": b"\xff\xd8\xff\xe0" + b"\0" * 20,
-    "a.webp": b"RIFF\x10\0\0\0WEBPVP8 ",
-    "a.bmp": b"BM" + b"\0" * 20,
-}
-SOUNDS = {
-    "a.wav": b"RIFF\x10\0\0\0WAVEfmt ",
-    "tagged.mp3": b"ID3\x04" + b"\0" * 20,
-    "bare.mp3": b"\xff\xfb\x90\x00" + b"\0" * 20,
-}
+IMAGE, AUDIO, VIDEO = {MediaKind.IMAGE}, {MediaKind.AUDIO}, {MediaKind.VIDEO}
+DOCUMENT, LINK = {MediaKind.DOCUMENT}, {MediaKind.LINK}
 
 
 @pytest.fixture
@@ -30,59 +21,140 @@ def find(tmp_path):
     folder.mkdir()
     media = MediaFolder(folder)
 
-    def find(source, key="img_url"):
-        found = media.find(key, source)
+    def find(source, kinds=IMAGE):
+        found = media.find(source, kinds)
         return f"{found.message} ({found.hint})" if isinstance(found, Unusable) else found
 
     return find
 
 
 @pytest.mark.parametrize(
-    ("key", "name", "content"),
-    [("img_url", *item) for item in PICTURES.items()]
-    + [("audio_url", *item) for item in SOUNDS.items()],
-)
-def test_local_files_are_known_by_their_content(find, write, key, name, content):
-    """Each format that the service takes is taken, whatever its name, and hashed."""
-    write(content, "films/sub/thing")
-    sha256 = hashlib.sha256(content).hexdigest()
-    kinds = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "bmp": "image/bmp"}
-    kinds |= {"wav": "audio/wav", "mp3": "audio/mpeg"}
-    kind = kinds[name.rpartition(".")[2]]
-    assert find("./sub/thing", key) == Media("./sub/thing", sha256, kind)
-
-
-@pytest.mark.parametrize(
-    ("key", "content"),
-    [("img_url", b"<html>"), ("img_url", b""), ("img_url", SOUNDS["a.wav"]), ("audio_url", PNG)],
-)
-def test_other_content_is_refused(find, write, key, content):
-    """A file that is no picture, or no sound, is told before anything is sent."""
-    write(content, "films/a.png")
-    assert "file by its content" in find("a.png", key)
-
-
-def test_a_big_file_is_refused_with_the_reason(find, write):
-    """What is sent inside the request must be small; the error says so and what to do."""
-    write(PNG + b"\0" * (MAX_BYTES - len(PNG)), "films/full.png")
-    write(PNG + b"\0" * (MAX_BYTES - len(PNG) + 1), "films/over.png")
-    assert isinstance(find("full.png"), Media)
-    assert "more than 10 MB" in find("over.png")
-    assert "sent inside the request" in find("over.png")
-
-
-@pytest.mark.parametrize(
-    "source",
+    ("form", "media_type"),
     [
-        "https://example.com/a.png?sig=1",
-        "HTTP://example.com/a",
-        "oss://dashscope/a.png",
-        "data:image/png;base64,iVBORw0KGgo=",
+        ({"kind": "PNG", "mode": "RGBA"}, "image/png"),
+        ({"kind": "JPEG"}, "image/jpeg"),
+        ({"kind": "WEBP"}, "image/webp"),
+        ({"kind": "BMP"}, "image/bmp"),
     ],
 )
-def test_remote_sources_pass_as_they_are(find, source):
+def test_pictures_are_known_by_their_content(find, write, draw, form, media_type):
+    """Each format that the service takes is hashed and measured, whatever its name."""
+    content = draw(300, 200, **form)
+    write(content, "films/sub/thing")
+    sha256 = hashlib.sha256(content).hexdigest()
+    measured = Measured(len(content), 300, 200, None, "mode" in form)
+    assert find("./sub/thing") == Media("./sub/thing", sha256, media_type, measured=measured)
+
+
+def test_sounds_and_videos_are_measured(find, write, tone, film):
+    """Sounds have a length, videos have sides as well."""
+    write(tone(3.5), "films/a")
+    write(film(320, 240, 2), "films/b")
+    write(film(320, 240, 2, "mov"), "films/c")
+    sound, video, movie = find("a", AUDIO), find("b", VIDEO), find("c", VIDEO)
+    assert (sound.media_type, sound.measured.seconds) == ("audio/wav", 3.5)
+    assert (video.media_type, movie.media_type) == ("video/mp4", "video/quicktime")
+    assert (video.measured.width, video.measured.height, video.measured.seconds) == (320, 240, 2.0)
+
+
+OFFICE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "media_type"),
+    [
+        ("script", b"%PDF-1.7 ...", "application/pdf"),
+        ("script.DOCX", b"PK\x03\x04", OFFICE),
+        ("script.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/msword"),
+        ("script.md", "# Szene 1: Füchse".encode(), "text/markdown"),
+        ("script", b"x" * 4_095 + "ü".encode(), "text/plain"),
+    ],
+)
+def test_documents_are_known_by_their_content(find, write, name, content, media_type):
+    """A file that a model reads may be a PDF, an office document or a text."""
+    write(content, f"films/{name}")
+    assert find(name, DOCUMENT).media_type == media_type
+    assert find(name, DOCUMENT).measured.size == len(content)
+    assert "(it must be a picture such as PNG or JPEG)" in find(name, IMAGE)
+
+
+@pytest.mark.parametrize("content", [b"", b"a\0b", b"caf\xe9 au lait", b"PK\3\4", b"\x80\0"])
+def test_other_bytes_are_no_document(find, write, content):
+    """Bytes of no known kind are not sent as a document."""
+    write(content, "films/script")
+    assert "it must be a document such as a PDF or a text" in find("script", DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    ("content", "kinds", "words"),
+    [
+        (b"<html>", IMAGE, "`a` is an HTML page (it must be a picture such as PNG or JPEG)"),
+        (b"", IMAGE, "`a` is empty"),
+        (b"GIF89a", IMAGE, "`a` is a GIF picture"),
+        (b"\0\0\0\x1cftypavif", IMAGE, "`a` is an AVIF or HEIC picture"),
+        (b"OggS", AUDIO, "`a` is an Ogg file (it must be a sound such as WAV or MP3)"),
+        (b"\x1aE\xdf\xa3", VIDEO, "a WebM or Matroska video (it must be a video such as"),
+        (b"%PDF-1.7", VIDEO | IMAGE, "PNG or JPEG or a video such as"),
+    ],
+)
+def test_other_content_is_refused(find, write, content, kinds, words):
+    """A file of another kind is told by what it is, and what would be right."""
+    write(content, "films/a")
+    assert words in find("a", kinds)
+
+
+def test_a_medium_in_the_wrong_place_is_refused(find, write, draw, tone):
+    """A sound is no picture, and a picture is no document."""
+    write(tone(), "films/a.png")
+    write(draw(), "films/b.wav")
+    assert "`a.png` is a WAV sound" in find("a.png", IMAGE)
+    assert "`b.wav` is a PNG picture" in find("b.wav", AUDIO)
+    assert "`b.wav` is a PNG picture" in find("b.wav", DOCUMENT)
+
+
+def test_a_cut_picture_is_refused(find, write, draw):
+    """Half a download is noticed before it is sent, not after the task has failed."""
+    write(draw()[:-5], "films/hero.png")
+    assert "`hero.png` is cut: " in find("hero.png")
+
+
+def test_a_huge_file_is_refused_unread(find, tmp_path):
+    """What no model takes is not even read."""
+    path = tmp_path / "films/over.mp4"
+    path.touch()
+    os.truncate(path, MAX_BYTES + 1)
+    assert "more than 1,000 MB" in find("over.mp4", VIDEO)
+
+
+def test_a_large_file_is_read_piece_by_piece(find, tmp_path, film):
+    """Hashing and measuring 60 MB of video takes no 60 MB of memory."""
+    path = tmp_path / "films/long.mp4"
+    path.write_bytes(film())
+    with path.open("ab") as file:
+        file.write((60_000_000).to_bytes(4) + b"free")
+        file.truncate(path.stat().st_size + 60_000_000)
+    tracemalloc.start()
+    try:
+        assert find("long.mp4", VIDEO).measured.size > 60_000_000
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("source", "kinds"),
+    [
+        ("https://example.com/a.png?sig=1", IMAGE),
+        ("HTTP://example.com/a", VIDEO),
+        ("oss://dashscope/a.png", IMAGE),
+        ("data:image/png;base64,iVBORw0KGgo=", IMAGE),
+        ("DATA:audio/mpeg;base64,iVBORw0KGgo=", AUDIO),
+        ("https://example.com/story", LINK),
+    ],
+)
+def test_remote_sources_pass_as_they_are(find, source, kinds):
     """A URL or a data URI is its own content; nothing is fetched."""
-    assert find(source) == Media(source)
+    assert find(source, kinds) == Media(source)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +163,12 @@ def test_remote_sources_pass_as_they_are(find, source):
         ("file:///etc/passwd", "`file:` cannot be used here"),
         ("ftp://example.com/a.png", "`ftp:` cannot be used here"),
         ("https:///a.png", "names no host"),
+        ("oss:///a.png", "names no host"),
         ("https://exam ple.com/a.png", "names no host"),
         ("https://[::1/a.png", "names no host"),
         ("data:image/png,abc", "not a media type and base64"),
+        ("data:audio/wav;base64,iVBORw0KGgo=", "this data URI says `audio/wav`"),
+        ("data:model/gltf;base64,iVBORw0KGgo=", "this data URI says `model/gltf`"),
         ("../secret.png", "outside the manifest's folder"),
         ("/etc/passwd", "outside the manifest's folder"),
         ("sub/../../secret.png", "outside the manifest's folder"),
@@ -108,10 +183,10 @@ def test_remote_sources_pass_as_they_are(find, source):
         ("pics/hero.png", "there is no such file (there is no folder"),
     ],
 )
-def test_what_may_not_be_sent_is_refused(find, write, tmp_path, source, words):
+def test_what_may_not_be_sent_is_refused(find, tmp_path, draw, source, words):
     """Nothing outside the manifest's folder is ever read, and a misspelt name is guessed."""
-    write(PNG, "secret.png")
-    write(PNG, "films/hero.png")
+    (tmp_path / "secret.png").write_bytes(draw())
+    (tmp_path / "films/hero.png").write_bytes(draw())
     (tmp_path / "films/out.png").symlink_to(tmp_path / "secret.png")
     (tmp_path / "films/away").symlink_to(tmp_path)
     (tmp_path / "films/loop.png").symlink_to("loop.png")
@@ -119,30 +194,30 @@ def test_what_may_not_be_sent_is_refused(find, write, tmp_path, source, words):
     assert words in find(source)
 
 
-def test_a_link_within_the_folder_is_followed(find, write, tmp_path):
+def test_a_link_within_the_folder_is_followed(find, write, tmp_path, draw):
     """A link that stays inside is as good as the file."""
-    write(PNG, "films/hero.png")
+    write(draw(), "films/hero.png")
     (tmp_path / "films/link.png").symlink_to("hero.png")
     assert find("link.png").sha256 == find("hero.png").sha256
 
 
-def test_a_file_is_read_once_for_all_jobs(find, write, tmp_path):
+def test_a_file_is_read_once_for_all_jobs(find, write, draw):
     """However many jobs name a picture, it is looked into once."""
-    path = write(PNG, "films/hero.png")
+    path = write(draw(), "films/hero.png")
     first = find("hero.png")
     path.unlink()
-    assert find("hero.png") is first
+    assert find("hero.png", IMAGE | VIDEO) is first
 
 
-def test_a_jobs_picture_is_part_of_its_request(write):
+def test_a_jobs_picture_is_part_of_its_request(write, draw):
     """Renaming a picture changes nothing, changing a pixel does."""
     text = "defaults: {model: wan2.6-i2v}\njobs: [{id: wave, img_url: hero.png}]\n"
-    write(PNG, "hero.png")
+    write(draw(640, 480), "hero.png")
     before = load(write(text)).jobs[0]
     assert before.request.media["img_url"][0].source == "hero.png"
-    write(PNG, "villain.png")
+    write(draw(640, 480), "villain.png")
     assert load(write(text.replace("hero", "villain"))).jobs[0].identity == before.identity
-    write(PNG + b"!", "hero.png")
+    write(draw(640, 479), "hero.png")
     assert load(write(text)).jobs[0].identity != before.identity
 
 

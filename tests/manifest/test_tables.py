@@ -11,7 +11,8 @@ from batchgen.manifest import tables
 from batchgen.manifest.files import NotAFile
 from batchgen.manifest.problems import Problems
 
-TEXT_KEYS = frozenset({"id", "prompt", "size"})
+TEXT_KEYS = frozenset({"id", "prompt", "size", "images"})
+LIST_KEYS = frozenset({"images", "media"})
 
 
 @pytest.fixture
@@ -21,7 +22,8 @@ def read(write):
     def read(content, name="jobs.jsonl"):
         path = write(content, name)
         problems = Problems()
-        found = [(e.line, dict(e.values)) for e in tables.entries(path, TEXT_KEYS, problems)]
+        entries = tables.entries(path, TEXT_KEYS, problems, list_keys=LIST_KEYS)
+        found = [(e.line, dict(e.values)) for e in entries]
         told = problems.error("").problems
         return found, [str(p).removeprefix(f"{path}:") for p in told]
 
@@ -87,6 +89,38 @@ def test_a_key_is_found_in_its_line(write):
     (entry,) = tables.entries(write(line, "a.jsonl"), TEXT_KEYS, problems)
     assert entry.place_of("size").column == line.rindex('"size"') + 1
     assert entry.place_of("nothing").column == 1
+
+
+def test_a_place_below_a_key_is_found_in_its_line(write):
+    """The place of an item, or of a key in an item, is its own column; else the nearest above."""
+    line = ' {"a": [1, ["x"]] , "media": [{"type": "a"}, {"url" : "[,{", "type":"b"}, "c"]}'
+    (entry,) = tables.entries(write(line, "a.jsonl"), TEXT_KEYS, Problems())
+    for path, written in (
+        (("media", 1), '{"url"'),
+        (("media", 1, "type"), '"type":"b"'),
+        (("media", 1, "voice"), '{"url"'),
+        (("media", 1, "url", 3), '"url" :'),
+        (("media", 2), '"c"'),
+        (("media", 3), '"media"'),
+        (("a", 1, 0), '"x"'),
+    ):
+        assert entry.place_of(*path).column == line.index(written) + 1, path
+
+
+def test_csv_cells_hold_lists(read):
+    """Where a key takes a list, a cell may be one in JSON; other texts keep their brackets."""
+    content = """prompt,images,media
+[a] fox,"[""a.png"", ""b.png""]","[{""type"": ""first_frame"", ""url"": ""a""}]"
+x,a.png,
+y,"[a.png]",
+"""
+    found, told = read(content, "jobs.csv")
+    media = [{"type": "first_frame", "url": "a"}]
+    assert found == [
+        (2, {"prompt": "[a] fox", "images": ["a.png", "b.png"], "media": media}),
+        (3, {"prompt": "x", "images": "a.png"}),
+    ]
+    assert told == ["4: the list in `images` is not JSON: Expecting value"]
 
 
 def test_csv_cells_mean_what_they_mean_in_yaml(read):
