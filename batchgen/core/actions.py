@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from batchgen.core.facts import Need
+
 
 @dataclass(frozen=True, slots=True)
 class Submit:
@@ -38,4 +40,12 @@ class Seal:
     attempt: int
 
 
-Action = Submit | Poll | Download | Seal
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Meet a need of the job, which other jobs may share: upload a file, or have it checked."""
+
+    job: str
+    need: Need
+
+
+Action = Prepare | Submit | Poll | Download | Seal

@@ -1,8 +1,9 @@
 """Which job may be submitted now: the lines before the lanes, and what bars them.
 
-A job leaves its line when four things agree: the lane is open (nothing is being posted there, its
-rate and its pauses are over, nothing is stopped), there is room in flight, the budget allows the
-worst case, and it is the first of its line in the order of the manifest.
+A job leaves its line when five things agree: what it needs is prepared, the lane is open (no task
+is being made there, its rate and its pauses are over, nothing is stopped), there is room in flight,
+the budget allows the worst case, and it is the first of its line in the order of the manifest.
+Jobs that need nothing do not wait for those that do.
 """
 
 from __future__ import annotations
@@ -10,9 +11,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 
+from batchgen.core import facts as f
+from batchgen.core.actions import Action, Prepare, Submit
+from batchgen.core.agenda import Agenda
 from batchgen.core.job import Job
-from batchgen.core.lanes import Lane, Line
+from batchgen.core.lanes import Lane, LaneKey
+from batchgen.core.preparing import Preparing
 from batchgen.core.standing import Standing
+
+Step = tuple[f.Fact | None, Action | None]
+"""A fact to be taken in at once, and an action to begin when it is written down."""
 
 
 class Admission:
@@ -21,7 +29,11 @@ class Admission:
     def __init__(self, standing: Standing, chosen: Collection[str] | None) -> None:
         self._standing = standing
         self._chosen = chosen
-        self._lines: defaultdict[tuple[str, str], Line] = defaultdict(Line)
+        self._ready: defaultdict[LaneKey, Agenda[str]] = defaultdict(Agenda)
+        """By their place in the manifest."""
+        self._waiting: defaultdict[LaneKey, Agenda[str]] = defaultdict(Agenda)
+        """Those that must not be submitted before some moment."""
+        self._preparing = Preparing(standing, self._make_ready)
         self._open = True
 
     def close(self) -> None:
@@ -32,46 +44,61 @@ class Admission:
         """Get a pending job in line."""
         if self._chosen is not None and job.id not in self._chosen:
             return
-        line = self._lines[job.account, job.model]
         if job.not_before:
-            line.waiting.put(job.id, job.not_before)
+            self._waiting[job.lane].put(job.id, job.not_before)
         else:
-            line.ready.put(job.id, job.order)
+            self._line_up(job)
 
-    def drop(self, name: str, lane: tuple[str, str]) -> None:
+    def drop(self, name: str, lane: LaneKey) -> None:
         """Take a job out of the line it was in, if it was."""
-        if (line := self._lines.get(lane)) is not None:
-            line.ready.drop(name)
-            line.waiting.drop(name)
+        self._ready[lane].drop(name)
+        self._waiting[lane].drop(name)
+        self._preparing.drop(name, lane)
 
     def clamp(self, latest: float) -> None:
         """Let nobody wait beyond this moment."""
-        for line in self._lines.values():
-            line.waiting.clamp(latest)
+        for waiting in self._waiting.values():
+            waiting.clamp(latest)
 
-    def admit(self, now: float) -> Iterator[Job]:
-        """The jobs whose request may leave now, in the order of the manifest.
+    def settle(self, action: Prepare, now: float) -> None:
+        """Something that jobs need was tried: its facts say what came of it."""
+        account = self._standing.jobs[action.job].account
+        self._preparing.settle((account, action.need), now)
 
-        Each must be taken in as submitting before the next is asked for: it may take the last room.
+    # -- decisions -----------------------------------------------------------------------------
+
+    def steps(self, now: float) -> Iterator[Step]:
+        """What to do for the jobs in line. Each fact must be taken in before the next is asked for:
+        it may take the last room, or the last money.
+
+        To be asked again until there is nothing more: a submit makes room for preparations.
         """
-        for line in self._lines.values():
-            for name in line.waiting.due(now):
-                line.ready.put(name, self._standing.jobs[name].order)
-        for lane in sorted(self._willing(), key=self._first_place):
+        for waiting in self._waiting.values():
+            for name in waiting.due(now):
+                self._line_up(self._standing.jobs[name])
+        for job in self._preparing.ended(now):
+            self._ready[job.lane].drop(job.id)
+        for lane in self._lanes():
+            yield from self._prepare(lane, now)
+        for lane in sorted(filter(self._is_willing, self._lanes()), key=self._first_place):
             if self._opens_at(lane) <= now and self._is_willing(lane):
-                yield self._standing.jobs[self._line(lane).ready.pop()]
+                yield self._submit(self._standing.jobs[self._ready[lane.key].pop()], now)
 
     def moments(self) -> Iterator[float]:
         """When time alone will let somebody through."""
-        for line in self._lines.values():
-            if self._open and (first := line.waiting.first_key()) is not None:
+        for waiting in self._waiting.values():
+            if self._open and (first := waiting.first_key()) is not None:
                 yield first
-        for lane in self._willing():
-            yield self._opens_at(lane)
+        for lane in self._lanes():
+            if self._may_prepare(lane):
+                yield from self._preparing.moments(lane)
+            if self._is_willing(lane):
+                yield self._opens_at(lane)
 
     def queued(self, lane: Lane) -> int:
         """How many jobs are in line for a lane."""
-        return len(self._line(lane))
+        key = lane.key
+        return len(self._ready[key]) + len(self._waiting[key]) + self._preparing.count(key)
 
     @property
     def over(self) -> bool:
@@ -82,42 +109,89 @@ class Admission:
     def budget_reached(self) -> bool:
         """Jobs are left that the budget does not allow, and nothing in flight can free it."""
         lanes = self._standing.lanes.values()
-        return not self._standing.in_flight and not all(map(self._affords, lanes))
+        return not self._standing.in_flight and any(map(self._is_short_of_money, lanes))
+
+    def _line_up(self, job: Job) -> None:
+        if job.needs:
+            self._preparing.put(job)
+        else:
+            self._make_ready(job)
+
+    def _make_ready(self, job: Job) -> None:
+        self._ready[job.lane].put(job.id, job.order)
+
+    def _prepare(self, lane: Lane, now: float) -> Iterator[Step]:
+        if not self._may_prepare(lane):
+            return
+        for barred in self._preparing.take(lane, now):
+            yield barred, None
+        if self._may_prepare(lane):  # the first to be prepared may be another one now
+            for action in self._preparing.begin(lane, now):
+                yield _asked(lane.account, action.need, now), action
+
+    def _submit(self, job: Job, now: float) -> Step:
+        attempt = job.attempt + 1
+        started = f.SubmitStarted(at=now, account=job.account, job=job.id, attempt=attempt)
+        return started, Submit(job.id, attempt)
+
+    # -- conditions ----------------------------------------------------------------------------
+
+    def _lanes(self) -> list[Lane]:
+        return list(self._standing.lanes.values()) if self._open else []
 
     def _is_over(self, lane: Lane) -> bool:
-        line = self._line(lane)
-        if not self._open or not line:
+        if not self._open or not self.queued(lane) or self._is_stopped(lane):
             return True
-        if lane.gate.stopped or self._standing.gates[lane.account].stopped:
-            return True
-        return not line.waiting and not self._affords(lane) and not self._standing.in_flight
+        if self._waiting[lane.key] or self._standing.in_flight:
+            return False
+        return self._is_short_of_money(lane)
 
-    def _willing(self) -> list[Lane]:
-        lanes = self._standing.lanes.values() if self._open else ()
-        return [lane for lane in lanes if self._is_willing(lane)]
+    def _is_short_of_money(self, lane: Lane) -> bool:
+        """Somebody is in line, and nobody who comes next can be afforded."""
+        heads = [self._first_ready(lane), self._preparing.first(lane.key)]
+        return any(heads) and not any(head and self._affords(head) for head in heads)
 
     def _is_willing(self, lane: Lane) -> bool:
         """Only time keeps the first in line from a submit, if anything does."""
-        return bool(self._line(lane).ready) and self._has_room(lane) and self._affords(lane)
+        job = self._first_ready(lane)
+        return job is not None and self._has_room(lane, job) and self._affords(job)
+
+    def _may_prepare(self, lane: Lane) -> bool:
+        job = self._preparing.first(lane.key)
+        return job is not None and not self._is_stopped(lane) and self._affords(job)
+
+    def _is_stopped(self, lane: Lane) -> bool:
+        gates = (lane.gate, self._standing.gates[lane.account])
+        return any(gate.stopped for gate in gates)
 
     def _opens_at(self, lane: Lane) -> float:
         return lane.opens_at(self._standing.gates[lane.account])
 
+    def _first_ready(self, lane: Lane) -> Job | None:
+        name = self._ready[lane.key].first()
+        return None if name is None else self._standing.jobs[name]
+
     def _first_place(self, lane: Lane) -> float:
-        return self._line(lane).ready.first_key() or 0
+        return self._ready[lane.key].first_key() or 0
 
-    def _line(self, lane: Lane) -> Line:
-        return self._lines[lane.account, lane.model]
-
-    def _has_room(self, lane: Lane) -> bool:
+    def _has_room(self, lane: Lane, job: Job) -> bool:
         cap = self._standing.policy.max_in_flight
         if cap is None:
-            return lane.in_flight < lane.limits.max_in_flight
+            return lane.in_flight < lane.limits.room(direct=job.direct)
         return self._standing.in_flight < cap
 
-    def _affords(self, lane: Lane) -> bool:
-        first, budget = self._line(lane).ready.first(), self._standing.policy.budget
-        if budget is None or first is None:
+    def _affords(self, job: Job) -> bool:
+        budget = self._standing.policy.budget
+        if budget is None:
             return True
-        price = self._standing.jobs[first].price or 0
-        return self._standing.spent + self._standing.reserved + price <= budget
+        worst = self._standing.preparations.worst(job)
+        return self._standing.spent + self._standing.reserved + worst <= budget
+
+
+def _asked(account: str, need: f.Need, now: float) -> f.Fact | None:
+    """What costs money is a fact before it is done."""
+    if need.kind == f.UPLOAD:
+        return None
+    return f.CheckStarted(
+        at=now, account=account, model=need.model, content=need.content, price=need.price
+    )

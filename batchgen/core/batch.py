@@ -14,12 +14,13 @@ Rules of this file:
 Theory of operation. ``after`` changes one job (or one gate), then files the job anew: out of every
 index it was in, into the one its state belongs to:
 
-    PENDING     its line in ``admission``                      -> Submit
+    PENDING     its line in ``admission``, by way of ``preparing`` -> Prepare, Submit
     SUBMITTING  ``_posts``, where a new run finds those that a dead one left behind
     RENDERING   ``_looks``, by the moment of the next look     -> Poll
     READY       ``_fetches`` by deadline, ``_later`` if deferred -> Download
                 ``_looks`` where a URL went stale              -> Poll
                 ``_seals`` when every result is settled        -> Seal
+                ``_out_of_reach`` where it did and there is no task to ask
     FAILED      ``_retries``, where the policy allows another attempt
     PARKED, LOST  ``_parked``, where a new run finds it and looks again
     EXPIRED     ``_seals``, where some results were saved in time -> Seal
@@ -32,10 +33,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Action, Download, Poll, Seal, Submit
-from batchgen.core.admission import Admission
+from batchgen.core.actions import Action, Download, Poll, Prepare, Seal
+from batchgen.core.admission import Admission, Step
 from batchgen.core.agenda import Agenda
 from batchgen.core.job import Job, ResultState
 from batchgen.core.lanes import NEVER, Lane
@@ -84,9 +86,14 @@ class Batch:
         self._seals: Agenda[str] = Agenda()
         self._retries: set[str] = set()
         self._stuck: set[str] = set()
+        self._out_of_reach: set[str] = set()
         self._parked: set[str] = set()
         self._unparked: list[str] = []
         self._remainders: set[str] = set()
+        self._named = (
+            *(self._posts, self._retries, self._stuck, self._out_of_reach),
+            *(self._parked, self._remainders),
+        )
         for fact in facts:
             self.after(fact)
 
@@ -98,7 +105,7 @@ class Batch:
     def after(self, fact: f.Fact) -> None:
         """Take a fact in. IllegalStep: it cannot follow, and nothing has changed."""
         known = self.standing.jobs.get(fact.job) if isinstance(fact, f.JobFact) else None
-        old_lane = (known.account, known.model) if known else None
+        old_lane = known.lane if known else None
         self.standing.after(fact)
         if isinstance(fact, f.RunStarted):
             self._start_run(fact.at)
@@ -111,6 +118,9 @@ class Batch:
     def settle(self, action: Action, now: float) -> None:
         """An action is over and its facts are taken in: file again what is left of the work."""
         since = self.under_way.pop(action)
+        if isinstance(action, Prepare):
+            self._admission.settle(action, now)
+            return
         if isinstance(action, Download):
             self._fetched += 1
             self._fetch_seconds += now - since
@@ -141,11 +151,9 @@ class Batch:
         """What to do at this moment; done as far as this state is concerned."""
         facts = [self._take(fact) for fact in self._overdue(now)]
         actions: list[Action] = [*self._downloads(now), *self._seal_all(), *self._polls(now)]
-        for job in self._admission.admit(now):
-            attempt = job.attempt + 1
-            started = f.SubmitStarted(at=now, account=job.account, job=job.id, attempt=attempt)
-            facts.append(self._take(started))
-            actions.append(Submit(job.id, attempt))
+        while steps := [self._step(step) for step in self._admission.steps(now)]:
+            facts.extend(fact for fact, _ in steps if fact is not None)
+            actions.extend(action for _, action in steps if action is not None)
         self.under_way.update(dict.fromkeys(actions, now))
         return Decision(tuple(facts), tuple(actions))
 
@@ -161,9 +169,9 @@ class Batch:
     @property
     def settled(self) -> bool:
         """This run has nothing left to do, neither now nor later."""
-        due = self._posts or self._retries or self._stuck or self._unparked
+        facts = self._posts or self._retries or self._stuck or self._out_of_reach or self._unparked
         looks = self._looks if self._queries_wanted else ()
-        left = self.under_way or due or looks or self._fetches or self._later or self._seals
+        left = self.under_way or facts or looks or self._fetches or self._later or self._seals
         return not left and self._admission.over
 
     @property
@@ -181,6 +189,11 @@ class Batch:
         return self._admission.budget_reached
 
     # -- filing --------------------------------------------------------------------------------
+
+    def _step(self, step: Step) -> Step:
+        if step[0] is not None:
+            self.after(step[0])
+        return step
 
     def _take(self, fact: f.Fact) -> f.Fact:
         self.after(fact)
@@ -204,7 +217,7 @@ class Batch:
         for index in range(len(job.results)):
             self._fetches.drop((job.id, index))
             self._later.drop((job.id, index))
-        for names in (self._posts, self._retries, self._stuck, self._parked, self._remainders):
+        for names in self._named:
             names.discard(job.id)
 
     def _file(self, job: Job, fact: f.JobFact) -> None:
@@ -230,6 +243,8 @@ class Batch:
                 pass
 
     def _file_results(self, job: Job) -> None:
+        if job.is_out_of_reach:
+            self._out_of_reach.add(job.id)
         if job.whole and Seal(job.id, job.attempt) not in self.under_way:
             self._seals.put(job.id, job.expires)
         if (ask_at := job.stale_until) is not None and not self._is_polled(job):
@@ -280,31 +295,29 @@ class Batch:
 
     def _overdue(self, now: float) -> Iterator[f.Fact]:
         """Facts that nobody brings: of what a dead run left, and of what has lasted too long."""
-        orphans, self._orphans = self._orphans, []
-        for job in self._jobs(orphans):
-            reason = "the run that sent it ended before the answer came"
-            yield f.SubmitLost(
-                at=now, account=job.account, job=job.id, attempt=job.attempt, reason=reason
-            )
-        unparked, self._unparked = self._unparked, []
-        for job in self._jobs(unparked):
-            kind = f.Reopened if job.rendered else f.Unparked
-            yield kind(at=now, account=job.account, job=job.id, attempt=job.attempt)
+        yield from self._left_behind(now)
         for job in self._jobs(sorted(self._retries)):
             yield f.Requeued(
-                at=now,
-                account=job.account,
-                job=job.id,
-                attempt=job.attempt,
+                **_about(job, now),
                 until=now + RETRY_AFTER / self.policy.service_speed,
                 reason=f"{job.code} is worth another attempt",
             )
+        for job in self._jobs(sorted(self._out_of_reach)):
+            reason = "its addresses lead nowhere, and an answer without a task is given only once"
+            yield f.Expired(**_about(job, now), reason=reason)
         for job in self._jobs(sorted(self._stuck)):
             hours = (now - job.submitted_at) * self.policy.service_speed / HOUR
             reason = f"submitted {hours:.0f} hours ago, and its results could not be had since"
-            yield f.Parked(
-                at=now, account=job.account, job=job.id, attempt=job.attempt, reason=reason
-            )
+            yield f.Parked(**_about(job, now), reason=reason)
+
+    def _left_behind(self, now: float) -> Iterator[f.Fact]:
+        orphans, self._orphans = self._orphans, []
+        for job in self._jobs(orphans):
+            reason = "the run that sent it ended before the answer came"
+            yield f.SubmitLost(**_about(job, now), reason=reason)
+        unparked, self._unparked = self._unparked, []
+        for job in self._jobs(unparked):
+            yield (f.Reopened if job.rendered else f.Unparked)(**_about(job, now))
 
     def _jobs(self, names: Iterable[str]) -> list[Job]:
         return [self.standing.jobs[name] for name in names]
@@ -337,3 +350,8 @@ class Batch:
 
     def _count_under_way(self, kind: type[Action]) -> int:
         return sum(isinstance(action, kind) for action in self.under_way)
+
+
+def _about(job: Job, now: float) -> dict[str, Any]:
+    """What every fact about this attempt says first."""
+    return {"at": now, "account": job.account, "job": job.id, "attempt": job.attempt}

@@ -68,6 +68,9 @@ class Job:
     order: int = 0
     price: int | None = None
     currency: str | None = None
+    needs: tuple[f.Need, ...] = ()
+    direct: bool = False
+    """The answer to its POST is the result; there never is a task."""
     attempt: int = 0
     task_id: str | None = None
     submitted_at: float = 0.0
@@ -97,9 +100,22 @@ class Job:
         return f"<Job {self.id} {self.state}, attempt {self.attempt}{files}>"
 
     @property
+    def lane(self) -> tuple[str, str]:
+        """Account and model: whose limits count for its submits."""
+        return self.account, self.model
+
+    @property
     def stale_until(self) -> float | None:
         """When the task should be asked for new URLs; None while no result needs one."""
+        if self.task_id is None:
+            return None
         return min((result.not_before for result in self.results if result.stale), default=None)
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Nothing can be fetched any more, and there is no task to ask for new URLs."""
+        wanted = [result for result in self.results if result.state is ResultState.WANTED]
+        return self.task_id is None and bool(wanted) and all(result.stale for result in wanted)
 
     @property
     def is_remainder(self) -> bool:
@@ -144,6 +160,7 @@ def _nothing_more(_job: Job, _fact: f.JobFact) -> None:
 def _wanted(job: Job, fact: f.Wanted) -> None:
     job.request, job.model, job.order = fact.request, fact.model, fact.order
     job.price, job.currency = fact.price, fact.currency
+    job.needs, job.direct = fact.needs, fact.direct
     job.not_before, job.tries = 0.0, 0
     job.code = job.message = None
 
@@ -175,7 +192,7 @@ def _deferred(job: Job, fact: f.Deferred | f.Requeued) -> None:
         job.code, job.message = fact.code, fact.message
 
 
-def _unbilled(job: Job, fact: f.Refused | f.TaskFailed | f.TaskCanceled) -> None:
+def _unbilled(job: Job, fact: f.Refused | f.Barred | f.TaskFailed | f.TaskCanceled) -> None:
     job.reserved = 0
     job.at_service = False
     job.tries = 0
@@ -255,6 +272,7 @@ _CONSEQUENCES: Mapping[type[f.JobFact], Callable[[Job, Any], None]] = {
     f.Deferred: _deferred,
     f.Requeued: _deferred,
     f.Refused: _unbilled,
+    f.Barred: _unbilled,
     f.TaskFailed: _unbilled,
     f.TaskCanceled: _unbilled,
     f.SubmitLost: _in_trouble,

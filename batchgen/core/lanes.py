@@ -2,7 +2,9 @@
 
 The service counts its limits per main account and model. Submits of one lane leave one after
 another, never side by side: at the documented rates that loses nothing, and it keeps a lost answer
-small, because no other request of the lane can be taken for the lost one.
+small, because no other request of the lane can be taken for the lost one. Where the answer to a
+POST is the result itself there is no task to be found later, nor mistaken: these may wait for their
+answers side by side, for minutes.
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from batchgen.core import facts as f
-from batchgen.core.agenda import Agenda
 from batchgen.core.policy import LONGEST_PAUSE, LaneLimits
 
 NEVER = float("inf")
+
+LaneKey = tuple[str, str]
+"""Account and model."""
 
 
 @dataclass(slots=True)
@@ -53,7 +57,9 @@ class Lane:
     limits: LaneLimits
     gate: Gate = field(default_factory=Gate)
     submitting: int = 0
-    """POSTs under way: 0 or 1."""
+    """POSTs under way."""
+    posting: int = 0
+    """Those of them that make a task: 0 or 1."""
     at_service: int = 0
     """Tasks submitted and not seen terminal."""
     free_at: float = 0.0
@@ -70,6 +76,10 @@ class Lane:
         )
 
     @property
+    def key(self) -> LaneKey:
+        return self.account, self.model
+
+    @property
     def in_flight(self) -> int:
         return self.submitting + self.at_service
 
@@ -80,7 +90,7 @@ class Lane:
 
     def opens_at(self, account: Gate) -> float:
         """The moment from which the next submit may leave; NEVER while something must happen."""
-        if self.submitting or self.gate.stopped or account.stopped:
+        if self.posting or self.gate.stopped or account.stopped:
             return NEVER
         return max(self.free_at, self.quiet_until, self.gate.paused_until, account.paused_until)
 
@@ -92,16 +102,3 @@ class Lane:
         self.gate.reopen(now)
         self.free_at = min(self.free_at, now + 1.0 / self.limits.submits_per_second)
         self.quiet_until = min(self.quiet_until, now + LONGEST_PAUSE)
-
-
-@dataclass(slots=True)
-class Line:
-    """The jobs in line for a lane."""
-
-    ready: Agenda[str] = field(default_factory=Agenda)
-    """Those that may be submitted now, by their place in the manifest."""
-    waiting: Agenda[str] = field(default_factory=Agenda)
-    """Those that may be submitted later, by the moment."""
-
-    def __len__(self) -> int:
-        return len(self.ready) + len(self.waiting)

@@ -48,8 +48,8 @@ NEEDS_A_PERSON = frozenset(
 UNPAID = frozenset({State.NEW, State.PENDING, State.FAILED, State.CANCELED, State.WITHDRAWN})
 """Nothing was bought for the job, nor may have been: a changed request simply takes its place."""
 
-REFUSED_HERE = frozenset({"InputChanged", "UnknownModel"})
-"""Codes of our own: nothing was sent, so the next run tries again without being asked."""
+REFUSED_HERE = frozenset({"InputChanged", "FileTooLarge", "CheckLost", "UnknownModel"})
+"""Codes of our own: no request was sent, so the next run tries again without being asked."""
 
 SETTLED = frozenset({State.DONE, State.PARTIAL, State.FAILED, State.WITHDRAWN}) | NEEDS_A_PERSON
 """A run does nothing more for these."""
@@ -59,10 +59,13 @@ STEPS: Mapping[State, Mapping[type[f.JobFact], State]] = {
     State.PENDING: {
         f.Wanted: State.PENDING,
         f.Withdrawn: State.WITHDRAWN,
+        f.Barred: State.FAILED,
         f.SubmitStarted: State.SUBMITTING,
     },
     State.SUBMITTING: {
         f.Submitted: State.RENDERING,
+        # The answer to the POST was the result itself.
+        f.Rendered: State.READY,
         f.Deferred: State.PENDING,
         f.Refused: State.FAILED,
         f.SubmitLost: State.IN_DOUBT,
@@ -94,6 +97,8 @@ STEPS: Mapping[State, Mapping[type[f.JobFact], State]] = {
         f.Wanted: State.PENDING,
         f.Withdrawn: State.WITHDRAWN,
         f.Requeued: State.PENDING,
+        # Two of its files may be found changed at the same time.
+        f.Barred: State.FAILED,
     },
     # A look at the task, and downloads of the job's other results, may still be under way.
     State.PARKED: {

@@ -14,6 +14,13 @@ reference, 2026-01-26)."""
 OVERDUE = 3 * HOUR
 """How long after its end a result is still asked for: clocks differ."""
 
+UPLOAD_LIFE = 48 * HOUR
+"""How long the service keeps an uploaded input (Get a temporary file URL, 2026-05-30)."""
+
+UPLOAD_MARGIN = 2 * HOUR
+"""What must be left of it when a request leaves that names the file: its task may have to queue
+before the service looks for its inputs."""
+
 LONGEST_PAUSE = 600.0
 """No back-off is longer, whatever a header asks for or a clock that was set back makes of it."""
 
@@ -25,6 +32,13 @@ class LaneLimits:
     submits_per_second: float
     max_in_flight: int
     poll_seconds: float
+    running: int | None = None
+    """How many requests the service works on at once, where that is less than may be in flight: so
+    many may wait side by side for an answer that is the result itself."""
+
+    def room(self, *, direct: bool) -> int:
+        """How many requests of a kind may be in flight."""
+        return self.running or self.max_in_flight if direct else self.max_in_flight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +75,8 @@ class Policy:
     """Below the service's 20 for an account (Manage asynchronous tasks, 2026)."""
     queries_in_flight: int = 16
     downloads: int = 4
+    preparations: int = 2
+    """Uploads and checks at once."""
     service_speed: float = 1.0
     """Seconds that pass at the service in one of ours: 1, except against a stand-in that renders
     faster than life."""

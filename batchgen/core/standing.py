@@ -12,6 +12,7 @@ from batchgen.core import facts as f
 from batchgen.core.job import Job
 from batchgen.core.lanes import Gate, Lane
 from batchgen.core.lifecycle import State
+from batchgen.core.needs import Preparations
 from batchgen.core.policy import Policy
 
 
@@ -23,11 +24,12 @@ class Standing:
         self.jobs: dict[str, Job] = {}
         self.lanes: dict[tuple[str, str], Lane] = {}
         self.gates: dict[str, Gate] = {}
+        self.preparations = Preparations(policy)
         self.counts: Counter[State] = Counter()
         self.spent = 0
-        """Micro-units billed for tasks that succeeded."""
+        """Micro-units billed, for tasks that succeeded and for checks."""
         self.reserved = 0
-        """Micro-units that tasks under way, or in doubt, may still cost."""
+        """Micro-units that what is under way, or in doubt, may still cost."""
         self.at_service = 0
         self.task_ids: set[str] = set()
         """Of all tasks that the service said it made for this batch."""
@@ -61,9 +63,12 @@ class Standing:
         match fact:
             case f.JobFact():
                 self._after_job_fact(fact)
+            case f.NeedFact():
+                self._after_need_fact(fact)
             case f.LanePaused() | f.LaneStopped():
                 self._gate(fact).after(fact)
             case f.RunStarted():
+                self.preparations.reopen(fact.at)
                 for gate in self.gates.values():
                     gate.reopen(fact.at)
                 for lane in self.lanes.values():
@@ -91,6 +96,12 @@ class Standing:
             return self.gates.setdefault(fact.account, Gate())
         return self._lane(fact.account, fact.model).gate
 
+    def _after_need_fact(self, fact: f.NeedFact) -> None:
+        reserved, spent = self.preparations.reserved, self.preparations.spent
+        self.preparations.after(fact)
+        self.reserved += self.preparations.reserved - reserved
+        self.spent += self.preparations.spent - spent
+
     def _after_job_fact(self, fact: f.JobFact) -> None:
         job = self.jobs.get(fact.job) or Job(fact.job, fact.account)
         state, reserved, spent = job.state, job.reserved, job.spent
@@ -107,10 +118,15 @@ class Standing:
         self.spent += job.spent - spent
         self.at_service += job.at_service - at_service
         lane.at_service += job.at_service - at_service
-        lane.submitting += (job.state is State.SUBMITTING) - (state is State.SUBMITTING)
+        posts = (job.state is State.SUBMITTING) - (state is State.SUBMITTING)
+        lane.submitting += posts
+        lane.posting += 0 if job.direct else posts
         if job.rendered and not rendered:
             lane.rendered += 1
             lane.render_seconds += job.render_seconds
+        if state is State.SUBMITTING and isinstance(fact, f.Submitted | f.Rendered):
+            lane.gate.got_through()
+            self.gate(job).got_through()
         self._note(lane, job, fact)
 
     def _note(self, lane: Lane, job: Job, fact: f.JobFact) -> None:
@@ -119,9 +135,7 @@ class Standing:
                 lane.submit_started(fact.at)
             case f.Submitted():
                 self.task_ids.add(fact.task_id)
-                lane.gate.got_through()
-                self.gate(job).got_through()
-            case f.SubmitLost():
+            case f.SubmitLost() if not job.direct:
                 lane.quiet_until = fact.at + self.policy.settle
             case _:
                 pass
@@ -129,4 +143,4 @@ class Standing:
     def _values(self) -> tuple[object, ...]:
         counts = {state: count for state, count in self.counts.items() if count}
         money = (self.spent, self.reserved, self.at_service)
-        return (self.jobs, self.lanes, self.gates, counts, money)
+        return (self.jobs, self.lanes, self.gates, self.preparations, counts, money)

@@ -16,7 +16,7 @@ class Wish:
     """What the manifest asks for, as far as the core needs to know it.
 
     ``request`` is the request's identity, ``price`` the worst case in micro-units of ``currency``,
-    None where no price is known.
+    None where no price is known; ``needs`` and ``direct`` are told as in ``Wanted``.
     """
 
     job: str
@@ -25,6 +25,8 @@ class Wish:
     order: int
     price: int | None = None
     currency: str | None = None
+    needs: tuple[f.Need, ...] = ()
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,12 @@ def _is_news(job: Job, wish: Wish) -> bool:
         return True
     if job.state is State.FAILED and job.code in REFUSED_HERE:
         return True
-    return job.state is State.PENDING and (job.price, job.order) != (wish.price, wish.order)
+    return job.state is State.PENDING and _terms(job) != _terms(wish)
+
+
+def _terms(of: Job | Wish) -> tuple[object, ...]:
+    """What may change about a job while its request stays the same."""
+    return of.price, of.order, of.needs, of.direct
 
 
 def _wanted(wish: Wish, *, account: str, at: float) -> f.Wanted:
@@ -81,4 +88,6 @@ def _wanted(wish: Wish, *, account: str, at: float) -> f.Wanted:
         order=wish.order,
         price=wish.price,
         currency=wish.currency,
+        needs=wish.needs,
+        direct=wish.direct,
     )

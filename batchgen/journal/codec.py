@@ -4,8 +4,9 @@ Rules of this file:
 
 * What the journal is searched by (moment, account, job, attempt) has columns; the other fields are
   one JSON object, the body.
-* Reading is strict: a kind, a field or a type that is not in ``facts.py`` is refused and never
-  guessed at, for what a fact says may be money.
+* Reading is strict: a kind, a field or a type that is not in ``facts`` is refused and never
+  guessed at, for what a fact says may be money. A field that has a default was added later, and may
+  be missing in what was written before.
 * A number comes back as the number it was: JSON writes the shortest text that reads back the same.
 """
 
@@ -13,12 +14,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from math import isfinite
 from types import UnionType
 from typing import Any, NamedTuple, NoReturn, get_args, get_origin, get_type_hints
 
-from batchgen.core.facts import Fact, Kinds, ResultRef
+from batchgen.core.facts import Fact, Kinds, Need, ResultRef
 
 _COLUMNS = frozenset({"at", "account", "job", "attempt"})
 
@@ -64,14 +65,14 @@ def decode(columns: Columns) -> Fact:
     shape = _SHAPES.get(columns.kind)
     if shape is None:
         raise Unreadable(f"the kind {columns.kind!r} is unknown")
-    fields = load(columns.body)
-    fields["at"] = columns.at
-    fields["account"] = columns.account
+    values = load(columns.body)
+    values["at"] = columns.at
+    values["account"] = columns.account
     if columns.job is not None:
-        fields["job"] = columns.job
+        values["job"] = columns.job
     if columns.attempt is not None:
-        fields["attempt"] = columns.attempt
-    fact: Fact = shape.build(fields)
+        values["attempt"] = columns.attempt
+    fact: Fact = shape.build(values)
     if fact.subject != columns.subject:
         raise Unreadable(f"{columns.kind} is filed under another subject")
     return fact
@@ -97,7 +98,7 @@ def load(text: str) -> dict[str, Any]:
 
 
 def _plain(value: object) -> Any:
-    if isinstance(value, ResultRef):
+    if isinstance(value, Need | ResultRef):
         return asdict(value)
     if isinstance(value, Mapping):
         return dict(value)
@@ -122,31 +123,30 @@ class _Shape:
     allowed: Mapping[str, frozenset[type]]
     convert: Mapping[str, Callable[[Any], Any]]
     body: tuple[str, ...]
+    required: frozenset[str]
 
     @classmethod
     def of(cls, kind: type[Any]) -> _Shape:
-        hints = {
-            name: hint
-            for name, hint in get_type_hints(kind).items()
-            if name in kind.__dataclass_fields__
-        }
+        types = get_type_hints(kind)
+        hints = {field.name: types[field.name] for field in fields(kind)}
         return cls(
             kind=kind,
             allowed={name: _json_types(hint) for name, hint in hints.items()},
             convert={n: _items(hint) for n, hint in hints.items() if get_origin(hint) is tuple},
             body=tuple(name for name in hints if name not in _COLUMNS),
+            required=frozenset(field.name for field in fields(kind) if field.default is MISSING),
         )
 
-    def build(self, fields: dict[str, Any]) -> Any:
-        if fields.keys() != self.allowed.keys():
-            odd = ", ".join(sorted(fields.keys() ^ self.allowed.keys()))
-            raise Unreadable(f"{self.kind.__name__} has other fields: {odd}")
-        for name, value in fields.items():
+    def build(self, values: dict[str, Any]) -> Any:
+        if odd := (values.keys() - self.allowed.keys()) | (self.required - values.keys()):
+            raise Unreadable(f"{self.kind.__name__} has other fields: {', '.join(sorted(odd))}")
+        for name, value in values.items():
             if type(value) not in self.allowed[name]:
                 raise Unreadable(f"{self.kind.__name__}.{name} is a {type(value).__name__}")
         for name, convert in self.convert.items():
-            fields[name] = convert(fields[name])
-        return self.kind(**fields)
+            if name in values:
+                values[name] = convert(values[name])
+        return self.kind(**values)
 
 
 def _json_types(hint: Any) -> frozenset[type]:
@@ -166,7 +166,7 @@ def _items(hint: Any) -> Callable[[list[Any]], tuple[Any, ...]]:
     """Return how a JSON list becomes the tuple that an annotation asks for."""
     item: Any = get_args(hint)[0]
     allowed = _json_types(item)
-    build = _Shape.of(item).build if item is ResultRef else _as_is
+    build = _Shape.of(item).build if item in {Need, ResultRef} else _as_is
 
     def convert(values: list[Any]) -> tuple[Any, ...]:
         if not allowed.issuperset(map(type, values)):

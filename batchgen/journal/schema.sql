@@ -88,6 +88,7 @@ CREATE VIEW meaning (kind, state, problem) AS VALUES
   ('Sealed',           'done',        0),
   ('SealedInPart',     'partial',     1),
   ('Refused',          'failed',      1),
+  ('Barred',           'failed',      1),
   ('TaskFailed',       'failed',      1),
   ('TaskCanceled',     'cancelled',   1),
   ('Parked',           'stuck',       1),
@@ -137,8 +138,9 @@ WITH
       max(seq) AS step,
       max(seq) FILTER (WHERE kind = 'Wanted') AS wanted,
       max(seq) FILTER (WHERE kind = 'Submitted') AS submitted,
-      max(seq) FILTER (WHERE kind IN ('Rendered', 'Refused', 'TaskFailed', 'TaskCanceled'))
-        AS finished,
+      max(seq) FILTER (
+        WHERE kind IN ('Rendered', 'Refused', 'Barred', 'TaskFailed', 'TaskCanceled')
+      ) AS finished,
       max(attempt) FILTER (WHERE kind = 'SubmitStarted') AS attempts
     FROM step
     GROUP BY job
@@ -204,16 +206,29 @@ LEFT JOIN fact AS submitted ON submitted.seq = newest.submitted
 LEFT JOIN purchase ON purchase.job = newest.job AND purchase.attempt = newest.attempt
 ORDER BY newest.job, newest.attempt;
 
--- What all runs of this batch bought so far. "unpriced" counts the attempts whose price is unknown.
+-- What all runs of this batch bought so far: tasks, and checks of inputs, which have no results.
+-- "unpriced" counts the attempts whose price is unknown.
 CREATE VIEW spend AS
+WITH bought AS (
+  SELECT wanted ->> '$.model' AS model, wanted ->> '$.currency' AS currency, results, cost
+  FROM purchase
+  UNION ALL
+  SELECT
+    body ->> '$.model',
+    (SELECT wanted.body ->> '$.currency' FROM fact AS wanted WHERE wanted.kind = 'Wanted' LIMIT 1),
+    0,
+    body ->> '$.cost'
+  FROM fact
+  WHERE kind IN ('CheckPassed', 'CheckFailed')
+)
 SELECT
-  wanted ->> '$.model' AS model,
-  wanted ->> '$.currency' AS currency,
+  model,
+  currency,
   count(*) AS attempts,
   sum(results) AS results,
   sum(cost) / 1e6 AS cost,
   count(*) FILTER (WHERE cost IS NULL) AS unpriced
-FROM purchase
+FROM bought
 GROUP BY model, currency
 ORDER BY model, currency;
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Action, Download, Poll, Seal, Submit
+from batchgen.core.actions import Action, Download, Poll, Prepare, Seal, Submit
 from batchgen.core.batch import Batch
 from batchgen.core.job import Job
 from batchgen.core.policy import LaneLimits, Policy
@@ -17,17 +17,37 @@ MODELS = ("slow", "fast")
 
 def policy(**changes) -> Policy:
     lanes = {
-        "slow": LaneLimits(submits_per_second=2, max_in_flight=2, poll_seconds=15),
+        "slow": LaneLimits(submits_per_second=2, max_in_flight=2, poll_seconds=15, running=1),
         "fast": LaneLimits(submits_per_second=5, max_in_flight=3, poll_seconds=10),
     }
     return Policy(**{"lanes": lanes, **changes})
 
 
 def wishes(count: int, price: int = 100) -> list[Wish]:
+    """Plain jobs, of two models in turn."""
     return [
         Wish(job=f"job{i}", request=f"r{i}", model=MODELS[i % 2], order=i, price=price)
         for i in range(count)
     ]
+
+
+def upload(content: str, model: str) -> f.Need:
+    return f.Need(kind=f.UPLOAD, model=model, content=content)
+
+
+def check(content: str, model: str = "judge", price: int = 4) -> f.Need:
+    return f.Need(kind=f.CHECK, model=model, content=content, price=price)
+
+
+def needy(number: int, model: str) -> tuple[f.Need, ...]:
+    """Each of these is shared by several jobs: two files, a file to be checked, nothing."""
+    return (
+        (),
+        (upload("sky", model),),
+        (upload("sky", model), upload("sea", model)),
+        (upload("face", "judge"), check("face"), upload("face", model)),
+        (check("link"),),
+    )[number]
 
 
 @dataclass
@@ -40,10 +60,16 @@ class World:
     posts: list[tuple[float, str]] = field(default_factory=list)
     polls: list[float] = field(default_factory=list)
 
+    wanted: list[Wish] = field(default_factory=list)
+
     @classmethod
     def of(cls, count: int, **changes) -> World:
-        world = cls(Batch(policy(**changes)))
-        world.start(wishes(count))
+        return cls.wanting(wishes(count), **changes)
+
+    @classmethod
+    def wanting(cls, wanted: list[Wish], **changes) -> World:
+        world = cls(Batch(policy(**changes)), wanted=wanted)
+        world.start(wanted)
         return world
 
     def start(self, wanted: list[Wish]) -> None:
@@ -62,10 +88,23 @@ class World:
         self.log.extend(decision.facts)
         for action in decision.actions:
             if isinstance(action, Submit):
+                self.check_needs(self.job(action))
+        for action in decision.actions:
+            if isinstance(action, Submit):
                 self.posts.append((self.now, self.job(action).model))
             elif isinstance(action, Poll):
                 self.polls.append(self.now)
         return decision.actions
+
+    def check_needs(self, job: Job) -> None:
+        """No request leaves without what it needs, of its own model and account, and alive."""
+        preparations = self.batch.standing.preparations
+        for need in job.needs:
+            if need.kind == f.CHECK:
+                assert preparations.is_good((job.account, need), self.now)
+            elif need.model == job.model:
+                assert preparations.of((job.account, need)).good_until > self.now + 3600
+                assert preparations.url(job.account, job.model, need.content)
 
     def crash(self) -> None:
         """The process dies and another takes over: only the facts are left."""
@@ -99,8 +138,17 @@ class World:
     def outcomes(self, action: Action) -> list[Callable[[], tuple[f.Fact, ...]]]:
         """Everything that may come of an action, the good end first."""
         job = self.job(action)
+        if isinstance(action, Prepare):
+            return self._preparations(job, action.need)
         says = {"at": self.now, "account": job.account, "job": job.id, "attempt": action.attempt}
         match action:
+            case Submit() if job.direct:
+                return [
+                    lambda: (self._rendered(says),),
+                    lambda: (self._deferred(says), self._paused(job)),
+                    lambda: (f.Refused(**says, code="InvalidParameter", message="no"),),
+                    lambda: (f.SubmitLost(**says, reason="reset"),),
+                ]
             case Submit():
                 return [
                     lambda: (f.Submitted(**says, task_id=f"t-{job.id}", request_id="r"),),
@@ -133,6 +181,33 @@ class World:
             case Seal():
                 whole = all(result.state == "saved" for result in job.results)
                 return [lambda: ((f.Sealed if whole else f.SealedInPart)(**says),)]
+
+    def _preparations(self, job: Job, need: f.Need) -> list[Callable[[], tuple[f.Fact, ...]]]:
+        says = {"at": self.now, "account": job.account}
+        about = {**says, "model": need.model, "content": need.content}
+        later = {"until": self.now + 5, "reason": "cut"}
+        no = {"code": "InvalidImage", "message": "no"}
+        ends = self.now + 48 * 3600
+        changed = [
+            lambda: (f.Barred(**says, job=job.id, code="InputChanged", message="another"),),
+            lambda: (self._stopped(job.model),),
+            lambda: (),
+        ]
+        if need.kind == f.UPLOAD:
+            return [
+                lambda: (f.Uploaded(**about, url=f"oss://{need.content}", ends=ends),),
+                lambda: (f.UploadDeferred(**about, **later),),
+                lambda: (f.UploadRefused(**about, **no),),
+                *changed,
+            ]
+        return [
+            lambda: (f.CheckPassed(**about, cost=3),),
+            lambda: (f.CheckDeferred(**about, **later),),
+            lambda: (f.CheckRefused(**about, **no),),
+            lambda: (f.CheckFailed(**about, **no, cost=4),),
+            lambda: (f.CheckLost(**about, **later),),
+            *changed,
+        ]
 
     def _deferred(self, says) -> f.Deferred:
         return f.Deferred(**says, until=self.now + 3, code="Throttling", message="later")

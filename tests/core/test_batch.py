@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Download, Poll, Seal, Submit
+from batchgen.core.actions import Download, Poll, Prepare, Seal, Submit
 from batchgen.core.batch import Batch
 from batchgen.core.lifecycle import NEEDS_A_PERSON, SETTLED, State
 from batchgen.core.policy import LONGEST_PAUSE, RetryPolicy
 from batchgen.core.wishes import Wish, difference
 
 sys.path.insert(0, str(Path(__file__).parent))
-from histories import World, policy, wishes
+from histories import World, needy, policy, wishes
 
 BUDGET = 450
 
@@ -29,13 +29,18 @@ def check(world: World) -> None:
     assert not batch.decide(now), "a decision was asked for twice and came twice"
     assert batch.wake_at(now) > now
     for lane in standing.lanes.values():
-        assert lane.submitting <= 1
+        assert lane.posting <= 1
         assert lane.in_flight <= lane.limits.max_in_flight
+        assert lane.submitting - lane.posting <= lane.limits.room(direct=True)
         assert lane.at_service == sum(
             job.at_service for job in standing.jobs.values() if job.model == lane.model
         )
     assert standing.spent + standing.reserved <= (batch.policy.budget or sys.maxsize)
-    assert standing.reserved == sum(job.reserved for job in standing.jobs.values())
+    assert standing.reserved - standing.preparations.reserved == sum(
+        job.reserved for job in standing.jobs.values()
+    )
+    needs = [action.need for action in batch.under_way if isinstance(action, Prepare)]
+    assert len(needs) == len(set(needs)) <= batch.policy.preparations
     assert sum(standing.counts.values()) == len(standing.jobs)
     assert Batch(batch.policy, facts=world.log).standing == standing
     idle = not batch.under_way and not batch.settled
@@ -50,13 +55,23 @@ def check_pace(world: World) -> None:
         assert all(later - earlier >= gap - 1e-6 for earlier, later in pairwise(times))
 
 
+@st.composite
+def some_wishes(draw) -> list[Wish]:
+    """Jobs of both models, some of which share needs, some of which are answered directly."""
+    return [
+        replace(wish, needs=needy(draw(st.integers(0, 4)), wish.model), direct=draw(st.booleans()))
+        for wish in wishes(draw(st.integers(1, 7)))
+    ]
+
+
+any_wishes = some_wishes()
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_history_keeps_the_limits_and_comes_back_from_its_facts(data):
     """Outcomes in any order, crashes and waits never break a limit, a quiet or the replay."""
-    world = World.of(
-        data.draw(st.integers(1, 7)), budget=data.draw(st.sampled_from([None, BUDGET]))
-    )
+    world = World.wanting(data.draw(any_wishes), budget=data.draw(st.sampled_from([None, BUDGET])))
     for _ in range(data.draw(st.integers(0, 60))):
         assert world.batch.wake_at(world.now) > world.now
         world.decide()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.core.facts import Fact, Kinds, LanePaused, ResultRef, RunStarted, Saved, SubmitStarted
+from batchgen.core.facts import (
+    Fact,
+    Kinds,
+    LanePaused,
+    Need,
+    RunStarted,
+    Saved,
+    SubmitStarted,
+    Wanted,
+)
 from batchgen.journal.codec import Unreadable, decode, dump, encode, load
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -29,8 +38,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(values_of(get_args(hint)[0]), max_size=3).map(tuple)
     if get_origin(hint) is Mapping:
         return st.dictionaries(st.text(), json_data, max_size=3)
-    if hint is ResultRef:
-        return instances_of(ResultRef)
+    if is_dataclass(hint):
+        return instances_of(hint)
     simple = {float: finite, int: st.integers(), str: st.text(), bool: st.booleans()}
     return st.none() if hint is NoneType else simple[hint]
 
@@ -38,8 +47,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
 def instances_of(kind: type[Any]) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind)
     return st.fixed_dictionaries(
-        {name: values_of(hints[name]) for name in kind.__dataclass_fields__}
-    ).map(lambda fields: kind(**fields))
+        {field.name: values_of(hints[field.name]) for field in fields(kind)}
+    ).map(lambda values: kind(**values))
 
 
 any_fact = st.sampled_from(list(Kinds.by_name.values())).flatmap(instances_of)
@@ -115,6 +124,18 @@ def test_a_list_of_the_wrong_things_is_refused():
     )
     with pytest.raises(Unreadable, match="wrong type"):
         decode(encode(vanished)._replace(body='{"indexes":[0,"1"]}'))
+
+
+def test_what_was_written_before_a_field_existed_can_be_read():
+    """A job wanted by an older version needs nothing and is answered by a task."""
+    body = '{"request":"r","model":"m","order":0,"price":1,"currency":"USD"}'
+    now = Wanted(
+        at=1.0, account="main", job="fox", request="r", model="m", order=0, price=1, currency="USD"
+    )
+    assert decode(encode(now)._replace(body=body)) == now
+    need = Need(kind="upload", model="m", content="ab", price=3)
+    again = decode(encode(replace(now, needs=(need,))))
+    assert (again.needs, again.needs[0].price) == ((need,), 3)
 
 
 def test_a_fact_without_job_has_no_job_column():

@@ -1,80 +1,13 @@
-"""What has happened, in the past tense.
-
-Rules of this file:
-
-* A fact is frozen, and holds only text, numbers, booleans, None, tuples of these and JSON data, so
-  that the journal can keep it and a reader ten years on can read it.
-* Every fact names its account, its moment (``at``, Unix seconds) and its *subject*: the stream of
-  facts whose order matters. Facts of different subjects commute.
-* A fact states what happened, never what to do next; a retry is a fact with a time (``until``).
-* No fact holds a key, a body, or the query string of a signed URL.
-* Money is in micro-units of ``currency``; None means that no price is known.
-
-A new kind of fact is a new class here and a row in the table of ``lifecycle``.
-"""
+"""Facts about a job, its paid attempts, and their results. See ``facts``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """What every fact says."""
-
-    at: float
-    account: str
-
-    @property
-    def subject(self) -> str:
-        """The stream this fact belongs to."""
-        raise TypeError(f"{type(self).__name__} has no subject")
-
-
-# -- the run and the account ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted(Fact):
-    """A process took the batch up; whatever stopped the one before is tried anew."""
-
-    version: str
-
-    @property
-    def subject(self) -> str:
-        return "run"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneFact(Fact):
-    """A fact about an account and a model, or about the whole account (``model`` is None)."""
-
-    model: str | None
-
-    @property
-    def subject(self) -> str:
-        return f"lane/{self.account}/{self.model or ''}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LanePaused(LaneFact):
-    """The service, or the way to it, asked for patience: nothing is submitted until then."""
-
-    until: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneStopped(LaneFact):
-    """The service will take nothing more from this account or model until a person has acted."""
-
-    code: str
-    message: str
-
-
-# -- a job ---------------------------------------------------------------------------------------
+from batchgen.core.facts.needs import Need
+from batchgen.core.facts.run import Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +26,9 @@ class Wanted(JobFact):
     """The manifest asks for this job, with this request; not paid for yet.
 
     ``request`` is the identity of the request; its document lies in the journal under that name.
-    ``order`` is the job's place in the manifest, ``price`` the worst case that an attempt can cost.
+    ``order`` is the job's place in the manifest, ``price`` the worst case that an attempt can cost,
+    what it ``needs`` not counted. ``direct`` says that the answer to its POST is the result itself:
+    there is no task, and nothing to ask if the answer is lost.
     """
 
     request: str
@@ -101,11 +36,21 @@ class Wanted(JobFact):
     order: int
     price: int | None
     currency: str | None
+    needs: tuple[Need, ...] = ()
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawn(JobFact):
     """The manifest no longer asks for this job, and nothing was paid for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Barred(JobFact):
+    """Something that the job needs cannot be had: it is not sent, and nothing was paid for it."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +113,7 @@ class ResultRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered(AttemptFact):
-    """The task succeeded; its results wait at the service until ``expires``."""
+    """The results were made; they wait at the service until ``expires``."""
 
     results: tuple[ResultRef, ...]
     expires: float
@@ -287,16 +232,3 @@ class ResultsVanished(AttemptFact):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidecarVanished(AttemptFact):
     """The sidecar is no longer in the tree; it is written again from the journal."""
-
-
-_named = [kind for kind in globals().values() if isinstance(kind, type) and issubclass(kind, Fact)]
-
-
-class Kinds:
-    """Every kind of fact, by the name that the journal writes."""
-
-    by_name: ClassVar[Mapping[str, type[Fact]]] = {
-        kind.__name__: kind
-        for kind in _named
-        if not any(issubclass(other, kind) for other in _named if other is not kind)
-    }

@@ -1,0 +1,124 @@
+"""Facts about what jobs need before they are sent. See ``facts``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from batchgen.core.facts.run import Fact
+
+UPLOAD, CHECK = "upload", "check"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """Something that must be had before a request may leave; one that many jobs have is met once.
+
+    ``kind`` is UPLOAD (a local file lies at the service) or CHECK (the service has inspected an
+    input). Either holds for one account and one ``model`` alone, which for a check is the model
+    that inspects. ``content`` is a SHA-256 in hexadecimal: of the file, or of what is inspected.
+    """
+
+    kind: str
+    model: str
+    content: str
+    price: int = field(default=0, compare=False)
+    """The most that meeting it once can cost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedFact(Fact):
+    """A fact about what jobs need."""
+
+    kind: ClassVar[str]
+    model: str
+    content: str
+
+    @property
+    def subject(self) -> str:
+        return f"{self.kind}/{self.account}/{self.model}/{self.content}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadFact(NeedFact):
+    """A fact about a file's way to the service."""
+
+    kind: ClassVar[str] = UPLOAD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploaded(UploadFact):
+    """The file lies at the service until ``ends``; requests name it by its ``url`` (``oss://``)."""
+
+    url: str
+    ends: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadDeferred(UploadFact):
+    """The upload broke, or had to wait; it is made anew after ``until``."""
+
+    until: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadRefused(UploadFact):
+    """The service does not take this file."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckFact(NeedFact):
+    """A fact about the inspection of an input, which costs a little."""
+
+    kind: ClassVar[str] = CHECK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckStarted(CheckFact):
+    """The question is about to leave; from here on it may cost ``price``."""
+
+    price: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPassed(CheckFact):
+    """The service says that the input is good, for ``cost``."""
+
+    cost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckFailed(CheckFact):
+    """The service says that the input is not good, for ``cost``: so it stays."""
+
+    cost: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckDeferred(CheckFact):
+    """The service surely did not take the question; it is asked anew after ``until``."""
+
+    until: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckLost(CheckFact):
+    """No answer came: it may have been billed, and is asked anew after ``until``."""
+
+    until: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRefused(CheckFact):
+    """The service does not inspect this input; nothing was billed for the refusal."""
+
+    code: str
+    message: str
