@@ -98,12 +98,15 @@ class Problem:
 
 
 class ManifestError(Mistake):
-    """All the problems of a manifest, in the order of their places."""
+    """All the problems of a manifest, in the order of their places.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    ``where`` is what they are in, if not in a manifest: the files of models that it builds on.
+    """
+
+    def __init__(self, problems: Sequence[Problem], where: str = "the manifest") -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the manifest")
+        super().__init__(f"{count} problem{'s' if count != 1 else ''} in {where}")
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.problems), self.message])

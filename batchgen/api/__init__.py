@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,14 +40,16 @@ __all__ = [
 ]
 
 
-def load(path: Path, *, place: Place | None = None) -> Manifest:
+def load(path: Path, *, place: Place | None = None, catalog_files: Sequence[Path] = ()) -> Manifest:
     """Read and check a manifest, for the region that the run of the same ``place`` will ask.
 
+    ``catalog_files`` are files of models that add to the package's and to the manifest's own.
     Raises ManifestError with every problem at its place, and Mistake for what is no manifest.
     """
     place = place or find_place()
     return read_manifest(
         path,
+        catalog_files=catalog_files,
         region=place.region,
         default_region=place.fallback,
         check_region=place.check_region,

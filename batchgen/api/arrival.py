@@ -63,8 +63,11 @@ async def arrive(
 
 
 def _is_gone(batch: Batch, fact: f.JobFact, now: float) -> bool:
-    """What the service no longer has cannot be fetched again: whatever is left of it stays."""
-    return isinstance(fact, f.ResultsVanished) and now > batch.standing.jobs[fact.job].expires
+    """What the service no longer has, or was asked for without a task, cannot be fetched again:
+    whatever is left of it stays.
+    """
+    job = batch.standing.jobs[fact.job]
+    return isinstance(fact, f.ResultsVanished) and (job.task_id is None or now > job.expires)
 
 
 def _names_lost(batch: Batch, fact: f.JobFact) -> Iterator[str]:

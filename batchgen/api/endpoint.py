@@ -7,17 +7,21 @@ beats any region: a manifest from a stranger must not lead the key elsewhere.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchgen.catalog import Catalog
+from batchgen.catalog import Catalog, Region
 from batchgen.dashscope.endpoint import Secret, api_key, base_url
 from batchgen.errors import Mistake
 
 URL_VARIABLE = "DASHSCOPE_HTTP_BASE_URL"
 REGION_VARIABLE = "DASHSCOPE_API_REGION"
 WORKSPACE_VARIABLE = "DASHSCOPE_WORKSPACE_ID"
+
+_WORKSPACE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+"""One label of a host name: an id must not lead the key to another host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,11 @@ def find_endpoint(
     environ: Mapping[str, str] = os.environ,
     home: Path | None = None,
 ) -> Endpoint:
-    """The base URL and the key. Raises Mistake where there is no key."""
+    """The base URL and the key.
+
+    Where a workspace is known its own host is asked, as the service advises (Base URL, 2026-05-30);
+    some regions have no other. Raises Mistake where there is no key, or no host.
+    """
     named = place.region_of(manifest_region)
     region = (catalog.region(named) if named else None) or catalog.default_region
     key = api_key(environ, home or Path(environ.get("HOME") or "/"))
@@ -82,4 +90,21 @@ def find_endpoint(
             hint="Set DASHSCOPE_API_KEY (or put the key into ~/.dashscope/api_key),"
             " or try the same with --sandbox, which needs none.",
         )
-    return Endpoint(base_url=place.url or region.base_url, key=key, workspace=place.workspace)
+    url = place.url or _host(region, place.workspace)
+    return Endpoint(base_url=url, key=key, workspace=place.workspace)
+
+
+def _host(region: Region, workspace: str | None) -> str:
+    if workspace:
+        if not _WORKSPACE.fullmatch(workspace):
+            raise Mistake(
+                f"{WORKSPACE_VARIABLE} cannot be part of a host name.",
+                hint="copy the workspace's id again from the console",
+            )
+        return base_url(region.workspace_url.format(workspace=workspace))
+    if region.base_url is None:
+        raise Mistake(
+            f"{region.title} is reached through a workspace's own host only.",
+            hint=f"Set {WORKSPACE_VARIABLE} to the id of your workspace there.",
+        )
+    return region.base_url

@@ -17,7 +17,6 @@ from batchgen.api.standing import JobReport, report_of
 from batchgen.api.summary import Summary
 from batchgen.artifacts import Tree
 from batchgen.catalog import Catalog, Money, Request
-from batchgen.catalog import load as load_catalog
 from batchgen.core import facts as f
 from batchgen.core.batch import Batch
 from batchgen.core.job import Job, ResultState
@@ -61,7 +60,7 @@ class Run:
         self._settings = settings or Settings()
         self._place = place or find_place()
         self._connect = connect
-        self._catalog = catalog or load_catalog()
+        self._catalog = catalog or manifest.catalog
         self._on_progress = on_progress or (lambda _progress: None)
         self._requests = {job.identity: job.request for job in manifest.jobs}
         self._chosen = chosen_jobs(manifest, self._settings.only)

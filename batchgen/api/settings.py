@@ -37,6 +37,7 @@ def policy_of(manifest: Manifest, settings: Settings, catalog: Catalog) -> Polic
             submits_per_second=model.limits.submits_per_second,
             max_in_flight=model.limits.max_in_flight,
             poll_seconds=model.limits.poll_seconds,
+            running=model.limits.running,
         )
         for name, model in catalog.models.items()
     }

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchgen.api.settings import Settings, policy_of
-from batchgen.catalog import Catalog, Money
-from batchgen.catalog import load as load_catalog
+from batchgen.catalog import Answer, Money
 from batchgen.core.job import Job
 from batchgen.core.lifecycle import NEEDS_A_PERSON, UNPAID, State
 from batchgen.core.standing import Standing
 from batchgen.core.wishes import Wish
 from batchgen.journal import Journal
 from batchgen.manifest import Manifest, output_folder
+from batchgen.runner.needs import needs_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +75,14 @@ CHANGED = "changed"
 """The word for a job whose request was changed after it was paid for."""
 
 
-def look(
-    manifest: Manifest, settings: Settings | None = None, *, catalog: Catalog | None = None
-) -> BatchReport:
+def look(manifest: Manifest, settings: Settings | None = None) -> BatchReport:
     """Where the batch of a manifest stands, also while a run is at it; changes nothing.
 
     Raises JournalError where the journal cannot be read.
     """
     settings = settings or Settings()
     folder = output_folder(manifest, settings.output, sandbox=settings.sandbox)
-    standing = Standing(policy_of(manifest, settings, catalog or load_catalog()))
+    standing = Standing(policy_of(manifest, settings, manifest.catalog))
     holder = None
     if (journal := Journal.peek(folder)) is not None:
         with journal:
@@ -104,13 +102,18 @@ def look(
 def wishes_of(manifest: Manifest) -> Iterable[Wish]:
     """The manifest as the core sees it."""
     for job in manifest.jobs:
+        currency = job.price.currency if job.price else None
+        needs = needs_of(job.model, job.request, currency or "")
+        checks = sum(need.price for need in needs)
         yield Wish(
             job=job.id,
             request=job.identity,
             model=job.model.name,
             order=job.order,
-            price=job.price.micro if job.price else None,
-            currency=job.price.currency if job.price else None,
+            price=job.price.micro - checks if job.price else None,
+            currency=currency,
+            needs=needs,
+            direct=job.request.answer is not Answer.TASK,
         )
 
 

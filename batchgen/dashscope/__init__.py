@@ -2,9 +2,11 @@
 
 ``endpoint``   where the service is and who we are
 ``answers``    the values that an answer is read into; ``refusals`` what a refusal's code means
-``wire``       reads answers without any network
+``wire``       reads answers without any network, ``events`` those that come piece by piece,
+               ``documents`` the JSON in them
 ``client``     asks, once; ``transport`` puts network failures into words
-``downloads``  fetches results; ``addresses`` says from where; ``pages`` reads error pages
+``uploads``    stores inputs, ``downloads`` fetches results; ``addresses`` says where, ``pages``
+               reads error pages
 
 Nothing is imported here, because aiohttp takes a third of a second to load and a command that only
 needs to know where the service is should not wait for it.

@@ -1,7 +1,8 @@
 """What the service says, as values: of a POST that may cost, and of a task.
 
-``Accepted``, ``Refused`` and ``Ambiguous`` are the three ends of a POST that was sent; ``Task`` and
-``NoAnswer`` the two of a poll. Times are Unix seconds.
+``Accepted``, ``Refused`` and ``Ambiguous`` are the three ends of a POST that was sent (one whose
+answer is the result itself has a ``Task`` without id in place of the first, a check of an input a
+``Checked``); ``Task`` and ``NoAnswer`` the two of a poll. Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -55,6 +56,29 @@ class Ambiguous:
     evidence: str
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The service has looked at an input; ``code`` and ``message`` say why it is no good."""
+
+    passed: bool
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UploadPolicy:
+    """The leave to put one file into the service's storage, for some minutes. It hides itself."""
+
+    host: str
+    directory: str
+    fields: Mapping[str, str]
+    """Of the form, beside the file's key."""
+    max_bytes: int | None
+
+    def __repr__(self) -> str:
+        return f"UploadPolicy({self.directory!r})"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class ResultUrl:
     """A signed address of one result; whoever holds ``url`` may fetch it, so it hides itself."""
@@ -89,7 +113,8 @@ class ResultError:
 class Task:
     """What the service says of a task. Times are Unix seconds.
 
-    ``task_id`` is None only where the service left it out. Numbers in ``usage`` are as received.
+    ``task_id`` is None where the service left it out, or where there is no task. Numbers in
+    ``usage`` are as received.
     """
 
     status: TaskStatus

@@ -1,4 +1,4 @@
-"""The service over HTTP: one POST makes one paid task, and is never repeated here.
+"""The service over HTTP: one POST makes one paid result, and is never repeated here.
 
 Rules:
 
@@ -18,20 +18,50 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
 import aiohttp
+from aiohappyeyeballs import AddrInfoType
 from yarl import URL
 
 from batchgen.catalog import ResultShape
-from batchgen.dashscope.answers import Accepted, Ambiguous, NoAnswer, Refused, Task
+from batchgen.dashscope.answers import (
+    Accepted,
+    Ambiguous,
+    Checked,
+    NoAnswer,
+    Refused,
+    Task,
+    UploadPolicy,
+)
+from batchgen.dashscope.documents import BODY_LIMIT
 from batchgen.dashscope.endpoint import Secret
 from batchgen.dashscope.transport import FAILURES, describe
-from batchgen.dashscope.wire import BODY_LIMIT, headers, read_submit, read_task
+from batchgen.dashscope.wire import (
+    headers,
+    read_answer,
+    read_check,
+    read_policy,
+    read_stream,
+    read_submit,
+    read_task,
+)
+
+STREAM_LIMIT = 16 * BODY_LIMIT
+"""Bytes of an answer to a POST that are read at most: each event of a stream may repeat the one
+before."""
+
+RESOLVE = {"X-DashScope-OssResourceResolve": "enable"}
+"""The service follows an ``oss://`` address only where it is told to (Get a temporary file URL,
+2026-05-30)."""
+
+KEEPALIVE = 60
+"""Seconds of silence on a connection before it is tried."""
 
 SECRET_LENGTH = 16
 """Keys of the service have 35 characters."""
@@ -56,6 +86,8 @@ class Timeouts:
 
     connect: float = 15
     submit: float = 300
+    answer: float = 1800
+    """For an answer that is the result: interleaved images were seen to take 224 s."""
     task: float = 30
 
 
@@ -79,7 +111,8 @@ class Service:
     async def __aenter__(self) -> Self:
         tracing = aiohttp.TraceConfig()
         tracing.on_request_headers_sent.append(_mark_as_sent)
-        self._posts = _session(aiohttp.TCPConnector(force_close=True), tracing)
+        connector = aiohttp.TCPConnector(force_close=True, socket_factory=_keep_alive)
+        self._posts = _session(connector, tracing)
         self._polls = _session(aiohttp.TCPConnector())
         return self
 
@@ -98,46 +131,114 @@ class Service:
     async def submit(
         self, path: str, body: Mapping[str, Any], model_headers: Mapping[str, str]
     ) -> Accepted | Refused | Ambiguous | Unsent:
-        """POST one request, once.
+        """POST one request for a task, once.
 
         Raises CancelledError, and ValueError for a body that JSON cannot hold. A submit that is
         cancelled after it was sent is in doubt, which the caller must record.
         """
+        match await self._post(path, body, model_headers, self._timeouts.submit):
+            case _Reply() as reply:
+                return reply.failure or read_submit(reply.status, reply.headers, reply.content)
+            case Unsent() as unsent:
+                return unsent
+
+    async def ask(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        model_headers: Mapping[str, str],
+        shape: ResultShape,
+        *,
+        streamed: bool,
+    ) -> Task | Accepted | Refused | Ambiguous | Unsent:
+        """POST one request whose answer is the result itself, after minutes; once, as ``submit``.
+
+        What has come of a stream when its connection breaks is an answer, too.
+        """
+        reply = await self._post(path, body, model_headers, self._timeouts.answer)
+        if isinstance(reply, Unsent):
+            return reply
+        told = (reply.status, reply.headers, reply.content)
+        if streamed and reply.content:
+            answer = read_stream(*told, shape, whole=reply.failure is None)
+            return answer if isinstance(answer, Task) else reply.failure or answer
+        return reply.failure or read_answer(*told, shape)
+
+    async def check(
+        self, path: str, body: Mapping[str, Any], model_headers: Mapping[str, str]
+    ) -> Checked | Refused | Ambiguous | Unsent:
+        """POST the question whether an input is good, once."""
+        match await self._post(path, body, model_headers, self._timeouts.submit):
+            case _Reply() as reply:
+                return reply.failure or read_check(reply.status, reply.headers, reply.content)
+            case Unsent() as unsent:
+                return unsent
+
+    async def _post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        model_headers: Mapping[str, str],
+        seconds: float,
+    ) -> _Reply | Unsent:
         data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-        sent = asyncio.Event()
+        resolve = RESOLVE if b'"oss://' in data else {}
+        sent, reply = asyncio.Event(), _Reply()
         try:
             response = await self._posts.post(
                 self._url(path),
                 data=data,
-                headers={**self._headers(model_headers), "Content-Type": "application/json"},
-                timeout=self._timeout(self._timeouts.submit),
+                headers={
+                    **self._headers({**model_headers, **resolve}),
+                    "Content-Type": "application/json",
+                },
+                timeout=self._timeout(seconds),
                 allow_redirects=False,
                 trace_request_ctx=sent,
             )
-            content = await self._read(response)
+            reply.status, reply.headers = response.status, response.headers
+            await _read(response, reply.body, STREAM_LIMIT)
         except FAILURES as error:
             reason = describe(error, self._host)
-            if sent.is_set():
-                return Ambiguous(reason, "")
-            return Unsent(reason, isinstance(error, aiohttp.ClientConnectorCertificateError))
-        return read_submit(response.status, response.headers, content)
+            if not sent.is_set():
+                return Unsent(reason, isinstance(error, aiohttp.ClientConnectorCertificateError))
+            reply.failure = Ambiguous(reason, "")
+        reply.content = self._without_key(reply.body)
+        return reply
 
     async def task(self, task_id: str, shape: ResultShape) -> Task | NoAnswer:
         """GET one task. Raises nothing but CancelledError."""
+        path = f"tasks/{quote(task_id, safe='')}"
+        match await self._get(path):
+            case NoAnswer() as none:
+                return none
+            case status, headers, content:
+                answer = read_task(status, headers, content, shape)
+        if isinstance(answer, Task) and answer.task_id not in {None, task_id}:
+            return NoAnswer("the answer is about another task", heard=True)
+        return answer
+
+    async def upload_policy(self, model: str) -> UploadPolicy | Refused | NoAnswer:
+        """GET the leave to upload a file for a model. Raises nothing but CancelledError."""
+        match await self._get(f"uploads?action=getPolicy&model={quote(model, safe='')}"):
+            case NoAnswer() as none:
+                return none
+            case status, headers, content:
+                return read_policy(status, headers, content)
+
+    async def _get(self, path: str) -> tuple[int, Mapping[str, str], bytes] | NoAnswer:
+        body = bytearray()
         try:
             response = await self._polls.get(
-                self._url(f"tasks/{quote(task_id, safe='')}"),
+                self._url(path),
                 headers=self._headers(),
                 timeout=self._timeout(self._timeouts.task),
                 allow_redirects=False,
             )
-            content = await self._read(response)
+            await _read(response, body, BODY_LIMIT)
         except FAILURES as error:
             return NoAnswer(describe(error, self._host))
-        answer = read_task(response.status, response.headers, content, shape)
-        if isinstance(answer, Task) and answer.task_id not in {None, task_id}:
-            return NoAnswer("the answer is about another task", heard=True)
-        return answer
+        return response.status, response.headers, self._without_key(body)
 
     def _url(self, path: str) -> URL:
         return URL(f"{self._base_url}/{path}", encoded=True)
@@ -148,13 +249,24 @@ class Service:
     def _timeout(self, total: float) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=total, connect=self._timeouts.connect, sock_read=total)
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    def _without_key(self, body: bytearray) -> bytes:
         """The answer without the key: what stands in front of the service may echo a request,
         header and all, in its error. A short key is a stand-in's and no secret, and a word of ids
         and addresses besides.
         """
-        key, content = self._key.reveal().encode(), await _read(response)
-        return content.replace(key, b"***") if len(key) >= SECRET_LENGTH else content
+        key = self._key.reveal().encode()
+        return bytes(body.replace(key, b"***") if len(key) >= SECRET_LENGTH else body)
+
+
+@dataclass(slots=True)
+class _Reply:
+    """What came upon a POST that was sent; ``failure`` where it broke off, or never came."""
+
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytearray = field(default_factory=bytearray)
+    content: bytes = b""
+    failure: Ambiguous | None = None
 
 
 def _session(
@@ -177,15 +289,26 @@ async def _mark_as_sent(
     context.trace_request_ctx.set()
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, body: bytearray, limit: int) -> None:
     """The body, or its first bytes past the limit, which no reader accepts as whole."""
-    body = bytearray()
     try:
         async for chunk in response.content.iter_any():
             body += chunk
-            if len(body) > BODY_LIMIT:
+            if len(body) > limit:
                 break
     finally:
         # A connection whose answer was read to its end has already gone back to its pool.
         response.close()
-    return bytes(body)
+
+
+def _keep_alive(address: AddrInfoType) -> socket.socket:
+    """A socket that says now and then that it is there: an answer may take minutes, and what
+    stands between forgets a silent connection sooner.
+    """
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE)
+    return made

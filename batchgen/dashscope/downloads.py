@@ -47,6 +47,7 @@ class FailureKind(StrEnum):
 
     RETRY = "retry"  #: the same address again, later
     STALE = "stale"  #: the address no longer works: ask the task for its address anew
+    UNREACHABLE = "unreachable"  #: its host cannot be reached: a new address may name another
     REFUSED = "refused"  #: asking again gives the same; a person must look
 
 
@@ -171,10 +172,10 @@ class Downloader:
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.__cause__, AddressRefused):
                 raise _Failed(FailureKind.REFUSED, str(error.__cause__)) from None
-            kind = FailureKind.RETRY if out_of_handles(error) else FailureKind.STALE
+            kind = FailureKind.RETRY if out_of_handles(error) else FailureKind.UNREACHABLE
             raise _Failed(kind, describe(error, host)) from None
         except (aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            raise _Failed(FailureKind.STALE, describe(error, host)) from None
+            raise _Failed(FailureKind.UNREACHABLE, describe(error, host)) from None
         except FAILURES as error:
             raise _Failed(FailureKind.RETRY, describe(error, host)) from None
 

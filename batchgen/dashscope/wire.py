@@ -6,6 +6,8 @@ Rules:
   leaves room for a task that we do not know of is ``Ambiguous``: a task may exist and may be
   billed. So a 5xx is a refusal only if it is the service's own JSON with a throttling code, and a
   200 only if it carries a code that is known to refuse; every answered 4xx is one.
+- The same holds for a POST whose answer is the result itself, except that nobody can ask later:
+  what of it has come is taken, and only an answer without any result is ``Ambiguous``.
 - A poll has no such danger. Whatever it cannot read is ``NoAnswer``: ask again.
 - A task id, wherever it comes, beats everything else in the answer: it is money.
 - Documented shapes are read exactly, absent keys are tolerated, unknown ones ignored, numbers kept
@@ -14,42 +16,55 @@ Rules:
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic_core import from_json
-
 from batchgen.catalog import ResultShape
 from batchgen.dashscope.answers import (
     Accepted,
     Ambiguous,
+    Checked,
     NoAnswer,
     Refused,
     ResultError,
     ResultUrl,
     Task,
     TaskStatus,
+    UploadPolicy,
+)
+from batchgen.dashscope.documents import (
+    document,
+    excerpt,
+    items_at,
+    mapping_at,
+    public,
+    text_at,
+    words_at,
 )
 from batchgen.dashscope.endpoint import Secret
+from batchgen.dashscope.events import gather
 from batchgen.dashscope.refusals import RefusalKind, is_throttling, kind_of
-from batchgen.redaction import without_secrets
-
-BODY_LIMIT = 2**20
-"""Bytes of a JSON answer that are read at most; real ones have a few kilobytes."""
 
 _REDIRECTIONS = range(300, 400)
 _SAID_BY_STATUS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
-_EVIDENCE = 500
-_LONGEST_WORDS = 10_000
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _SERVICE_TIME = timezone(timedelta(hours=8))
 _TASK_ID = re.compile(r"[\w.:-]{1,200}", re.ASCII)
+_PLAIN = re.compile(r"[^\x00-\x1f\x7f\"]*")
+"""What may stand in a form without changing its shape."""
+_FORM = {
+    "OSSAccessKeyId": "oss_access_key_id",
+    "Signature": "signature",
+    "policy": "policy",
+    "x-oss-object-acl": "x_oss_object_acl",
+    "x-oss-forbid-overwrite": "x_oss_forbid_overwrite",
+}
+"""Fields of the upload form, by what the policy calls them."""
 _STATES = {state.value: state for state in TaskStatus}
 
 
@@ -74,16 +89,36 @@ def read_submit(
     status: int, headers: Mapping[str, str], body: bytes
 ) -> Accepted | Refused | Ambiguous:
     """The answer to a POST that may have made a task. ``headers`` ignore case, as aiohttp's do."""
-    answer = _document(body)
-    output = _mapping(answer, "output")
-    request_id = _text(answer, "request_id") or headers.get("x-request-id")
-    if (task_id := _text(output, "task_id")) and _TASK_ID.fullmatch(task_id):
-        return Accepted(task_id, request_id)
-    code, message = _words(answer, "code") or "", _words(answer, "message") or ""
+    return _read_submit(status, headers, body, document(body))
+
+
+def _read_submit(
+    status: int, headers: Mapping[str, str], body: bytes, answer: Mapping[str, Any] | None
+) -> Accepted | Refused | Ambiguous:
+    output = mapping_at(answer, "output")
+    if (task_id := text_at(output, "task_id")) and _TASK_ID.fullmatch(task_id):
+        return Accepted(task_id, _request_id(headers, answer))
+    code, message = words_at(answer, "code") or "", words_at(answer, "message") or ""
     if kind := _refusal(status, answer, code, message):
-        message = message or f"HTTP {status}: {_excerpt(body) or 'no explanation'}"
-        return Refused(kind, status, code, message, request_id, read_retry_after(headers))
-    return Ambiguous(_why_ambiguous(status, headers, answer), _excerpt(body))
+        return _refused(kind, status, headers, body, answer)
+    return Ambiguous(_why_ambiguous(status, headers, answer), excerpt(body))
+
+
+def _refused(
+    kind: RefusalKind,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    answer: Mapping[str, Any] | None,
+) -> Refused:
+    code, message = words_at(answer, "code") or "", words_at(answer, "message")
+    message = message or f"HTTP {status}: {excerpt(body) or 'no explanation'}"
+    hint = read_retry_after(headers)
+    return Refused(kind, status, code, message, _request_id(headers, answer), hint)
+
+
+def _request_id(headers: Mapping[str, str], answer: Mapping[str, Any] | None) -> str | None:
+    return text_at(answer, "request_id") or headers.get("x-request-id")
 
 
 def _refusal(
@@ -93,7 +128,7 @@ def _refusal(
     match status // 100:
         case 4:
             return kind_of(status, code, message)
-        case 2 if not _mapping(answer, "output"):
+        case 2 if not mapping_at(answer, "output"):
             return kind_of(None, code, message)
         case 5 if is_throttling(code):
             return kind_of(None, code, message)
@@ -107,8 +142,8 @@ def _why_ambiguous(
         return _redirection(status, headers)
     if answer is None:
         return f"HTTP {status} with an answer that is not the service's JSON"
-    if code := _text(answer, "code"):
-        return f"HTTP {status} with the code {_excerpt(code.encode())}"
+    if code := text_at(answer, "code"):
+        return f"HTTP {status} with the code {excerpt(code.encode())}"
     return f"HTTP {status} without a task id"
 
 
@@ -121,43 +156,115 @@ def _redirection(status: int, headers: Mapping[str, str]) -> str:
     return f"HTTP {status} points to {host or 'another place'} and was not followed"
 
 
+def read_answer(
+    status: int, headers: Mapping[str, str], body: bytes, shape: ResultShape
+) -> Task | Accepted | Refused | Ambiguous:
+    """The answer to a POST that brings the result itself, or, against expectation, a task."""
+    return _read_answer(status, headers, body, document(body), shape)
+
+
+def read_stream(
+    status: int, headers: Mapping[str, str], body: bytes, shape: ResultShape, *, whole: bool
+) -> Task | Accepted | Refused | Ambiguous:
+    """The same as server-sent events. Not ``whole``: the connection broke, and what has come by
+    then can never be had again, so its results count and the rest is a ``ResultError``.
+    """
+    stream = gather(body)
+    answer = _read_answer(status, headers, body, stream.document, shape)
+    if not isinstance(answer, Task) or (whole and stream.error is None):
+        return answer
+    error = stream.error or ResultError("Incomplete", "the answer broke off before its end")
+    return replace(answer, results=(*answer.results, error))
+
+
+def _read_answer(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    answer: Mapping[str, Any] | None,
+    shape: ResultShape,
+) -> Task | Accepted | Refused | Ambiguous:
+    output = mapping_at(answer, "output")
+    if output and (results := _results(output, shape)):
+        return replace(_task(answer, TaskStatus.SUCCEEDED, shape), task_id=None, results=results)
+    return _read_submit(status, headers, body, answer)
+
+
+def read_check(
+    status: int, headers: Mapping[str, str], body: bytes
+) -> Checked | Refused | Ambiguous:
+    """The answer to the check of an input (Wan2.2-S2V image detection API reference, 2026-05)."""
+    answer = document(body)
+    output = mapping_at(answer, "output")
+    passed = (output or {}).get("check_pass")
+    if status == HTTPStatus.OK and isinstance(passed, bool):
+        code, message = words_at(output, "code"), words_at(output, "message")
+        return Checked(passed, code or "CheckFailed", message or "the check was not passed")
+    read = _read_submit(status, headers, body, answer)
+    return Ambiguous("a check was answered with a task", "") if isinstance(read, Accepted) else read
+
+
+def read_policy(
+    status: int, headers: Mapping[str, str], body: bytes
+) -> UploadPolicy | Refused | NoAnswer:
+    """The leave to upload a file (Get a temporary file URL, 2026-05-30)."""
+    answer = document(body)
+    data = mapping_at(answer, "data")
+    fields = {name: text_at(data, key) or "" for name, key in _FORM.items()}
+    host, directory = text_at(data, "upload_host"), text_at(data, "upload_dir")
+    plain = all(map(_PLAIN.fullmatch, (host or "", directory or "", *fields.values())))
+    if status == HTTPStatus.OK and plain and host and directory:
+        megabytes = (data or {}).get("max_file_size_mb")
+        limit = int(megabytes * 2**20) if isinstance(megabytes, int | float) else None
+        return UploadPolicy(host, directory, fields, limit)
+    code, message = words_at(answer, "code") or "", words_at(answer, "message") or ""
+    if kind := _refusal(status, answer, code, message):
+        return _refused(kind, status, headers, body, answer)
+    return _no_answer(status, headers, body)
+
+
 def read_task(
     status: int, headers: Mapping[str, str], body: bytes, shape: ResultShape
 ) -> Task | NoAnswer:
     """The answer to a question about one task, whose results stand where ``shape`` says."""
-    answer = _document(body)
-    output = _mapping(answer, "output")
-    state = _STATES.get(_text(output, "task_status") or "")
+    answer = document(body)
+    output = mapping_at(answer, "output")
+    state = _STATES.get(text_at(output, "task_status") or "")
     if status != HTTPStatus.OK or not output or not state:
         return _no_answer(status, headers, body)
-    first = next(iter(_items(output, "results")), {})
+    return _task(answer, state, shape)
+
+
+def _task(answer: Mapping[str, Any] | None, state: TaskStatus, shape: ResultShape) -> Task:
+    output = mapping_at(answer, "output") or {}
+    first = next(iter(items_at(output, "results")), {})
     return Task(
         status=state,
-        task_id=_text(output, "task_id"),
-        request_id=_text(answer, "request_id"),
+        task_id=text_at(output, "task_id"),
+        request_id=text_at(answer, "request_id"),
         submit_time=_service_time(output, "submit_time"),
         scheduled_time=_service_time(output, "scheduled_time"),
         end_time=_service_time(output, "end_time"),
-        code=_words(output, "code"),
-        message=_words(output, "message"),
+        code=words_at(output, "code"),
+        message=words_at(output, "message"),
         results=_results(output, shape),
-        texts=tuple(part["text"] for part in _parts(output) if _text(part, "text")),
-        orig_prompt=_text(output, "orig_prompt") or _text(first, "orig_prompt"),
-        actual_prompt=_text(output, "actual_prompt") or _text(first, "actual_prompt"),
-        usage=_public(_mapping(answer, "usage")),
+        texts=tuple(part["text"] for part in _parts(output) if text_at(part, "text")),
+        orig_prompt=text_at(output, "orig_prompt") or text_at(first, "orig_prompt"),
+        actual_prompt=text_at(output, "actual_prompt") or text_at(first, "actual_prompt"),
+        usage=public(mapping_at(answer, "usage")),
     )
 
 
 def _no_answer(status: int, headers: Mapping[str, str], body: bytes) -> NoAnswer:
-    answer = _document(body)
-    code, message = _words(answer, "code") or "", _words(answer, "message") or ""
+    answer = document(body)
+    code, message = words_at(answer, "code") or "", words_at(answer, "message") or ""
     if status in _REDIRECTIONS:
         reason = _redirection(status, headers)
-    elif state := _text(_mapping(answer, "output"), "task_status"):
-        reason = f"HTTP {status} with the unknown task status {_excerpt(state.encode())}"
+    elif state := text_at(mapping_at(answer, "output"), "task_status"):
+        reason = f"HTTP {status} with the unknown task status {excerpt(state.encode())}"
     else:
         words = f"{code} {message}".strip().encode() or body
-        reason = f"HTTP {status}: {_excerpt(words) or 'no explanation'}"
+        reason = f"HTTP {status}: {excerpt(words) or 'no explanation'}"
     # What is not the service's own JSON comes from something on the way: no reason to give up.
     told = bool(code) or status in _SAID_BY_STATUS
     kind = _refusal(status, answer, code, message) if told else None
@@ -170,6 +277,7 @@ def _results(output: Mapping[str, Any], shape: ResultShape) -> tuple[ResultUrl |
     """
     readers = {
         ResultShape.VIDEO_URL: _video,
+        ResultShape.RESULTS_VIDEO_URL: _video_in_results,
         ResultShape.RESULTS: _listed,
         ResultShape.CHOICES: _chosen,
     }
@@ -180,29 +288,31 @@ def _results(output: Mapping[str, Any], shape: ResultShape) -> tuple[ResultUrl |
 
 
 def _video(output: Mapping[str, Any]) -> Iterator[ResultUrl]:
-    """``output.video_url``; digital humans answer in the object ``output.results`` instead."""
-    for place in (output, _mapping(output, "results")):
-        if url := _text(place, "video_url"):
-            yield ResultUrl(url)
+    if url := text_at(output, "video_url"):
+        yield ResultUrl(url)
+
+
+def _video_in_results(output: Mapping[str, Any]) -> Iterator[ResultUrl]:
+    yield from _video(mapping_at(output, "results") or {})
 
 
 def _listed(output: Mapping[str, Any]) -> Iterator[ResultUrl | ResultError]:
-    for item in _items(output, "results"):
-        if url := _text(item, "url"):
+    for item in items_at(output, "results"):
+        if url := text_at(item, "url"):
             yield ResultUrl(url)
         else:
-            yield ResultError(_words(item, "code") or "", _words(item, "message") or "")
+            yield ResultError(words_at(item, "code") or "", words_at(item, "message") or "")
 
 
 def _chosen(output: Mapping[str, Any]) -> Iterator[ResultUrl]:
     for part in _parts(output):
-        if url := _text(part, "image"):
+        if url := text_at(part, "image"):
             yield ResultUrl(url)
 
 
 def _parts(output: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for choice in _items(output, "choices"):
-        yield from _items(_mapping(choice, "message"), "content")
+    for choice in items_at(output, "choices"):
+        yield from items_at(mapping_at(choice, "message"), "content")
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float | None:
@@ -233,58 +343,7 @@ def _http_date(text: str) -> float | None:
 def _service_time(output: Mapping[str, Any], key: str) -> float | None:
     """``2026-01-26 15:04:05.678``, without a zone: UTC+8 (Wan text to video, 26 Jan 2026)."""
     try:
-        moment = datetime.fromisoformat(_text(output, key) or "")
+        moment = datetime.fromisoformat(text_at(output, key) or "")
         return (moment if moment.tzinfo else moment.replace(tzinfo=_SERVICE_TIME)).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def _document(body: bytes) -> Mapping[str, Any] | None:
-    """The JSON object of an answer, or None for anything else."""
-    if len(body) > BODY_LIMIT:
-        return None
-    try:
-        document = from_json(body, allow_inf_nan=False)
-        # 1e999 is read as infinity all the same, and could not be written to a sidecar.
-        json.dumps(document, allow_nan=False)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _mapping(holder: Mapping[str, Any] | None, key: str) -> Mapping[str, Any] | None:
-    value = (holder or {}).get(key)
-    return value if isinstance(value, dict) else None
-
-
-def _items(holder: Mapping[str, Any] | None, key: str) -> list[Mapping[str, Any]]:
-    """The objects of a list; an item of another type keeps its place, empty."""
-    value = (holder or {}).get(key)
-    items = value if isinstance(value, list) else []
-    return [item if isinstance(item, dict) else {} for item in items]
-
-
-def _text(holder: Mapping[str, Any] | None, key: str) -> str | None:
-    """A non-empty string, or None."""
-    value = (holder or {}).get(key)
-    return value if isinstance(value, str) and value else None
-
-
-def _words(holder: Mapping[str, Any] | None, key: str) -> str | None:
-    """A text that will be shown and recorded: it may name a signed URL, never its signature."""
-    text = _text(holder, key)
-    return without_secrets(text[:_LONGEST_WORDS]) if text else None
-
-
-def _public(value: Any) -> Any:
-    """A copy whose texts may be recorded; numbers stay as received."""
-    if isinstance(value, str):
-        return without_secrets(value)
-    if isinstance(value, dict):
-        return {without_secrets(key): _public(part) for key, part in value.items()}
-    return [_public(part) for part in value] if isinstance(value, list) else value
-
-
-def _excerpt(body: bytes) -> str:
-    text = body[: 4 * _EVIDENCE].decode(errors="replace")
-    return _CONTROLS.sub(" ", without_secrets(text)).strip()[:_EVIDENCE]

@@ -1,10 +1,12 @@
 """Does: everything that a decision wants, around one loop.
 
 ``loop``       decide, write down, act, listen; the only one that touches batch and journal
+``uploader``   one local file          ``inspector`` one check of an input
 ``submitter``  one POST, once          ``poller``  one look at a task
 ``fetcher``    one result to disk      ``sealer``  one sidecar
 ``outcome``    what comes of an action ``clock``   the loop's time as the wall's
-``media``      local inputs, inlined   ``progress``  how far it has come
+``media``      local inputs, read      ``progress``  how far it has come
+``needs``      what comes before a POST  ``rendering`` what was made, as a fact
 ``errand``     what all hands know     ``start``   puts it all together
 """
 

@@ -52,8 +52,9 @@ class Fetcher:
     async def _fetch(self, job: Job, index: int) -> Outcome:
         model = self._errand.model(job)
         name = self._name(job, index, model.suffix if model else "")
-        # Tied to the task: what lies whole under this name can be nobody else's.
-        part = self._tree.part(f"{name}.{_digest(job.task_id or '')}")
+        # Tied to the task, or to the moment of a request that was answered with the result: what
+        # lies whole under this name can be nobody else's.
+        part = self._tree.part(f"{name}.{_digest(job.task_id or repr(job.submitted_at))}")
         if await part.size() and await self._is_whole(part):  # an earlier run could not publish it
             return await self._publish(job, index, part)
         key = (job.id, job.attempt, index)
@@ -119,7 +120,12 @@ class Fetcher:
         overdue = self._errand.clock.now() - job.expires
         if failed.kind is FailureKind.REFUSED or overdue > OVERDUE:
             return self._parked(job, failed.reason)
-        stale = failed.kind is FailureKind.STALE or overdue > 0
+        stale = overdue > 0
+        if job.task_id is None:  # nobody can be asked for another address: this one is all there is
+            tries = job.results[index].tries + 1
+            stale = stale or (failed.kind is FailureKind.STALE and tries >= MAX_TRIES)
+        else:
+            stale = stale or failed.kind in {FailureKind.STALE, FailureKind.UNREACHABLE}
         return self._broken(job, index, failed.reason, stale=stale)
 
     def _broken(

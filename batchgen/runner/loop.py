@@ -25,19 +25,21 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from batchgen.core.actions import Action, Download, Poll, Seal, Submit
+from batchgen.core.actions import Action, Download, Poll, Prepare, Seal, Submit
 from batchgen.core.batch import Batch, Decision
-from batchgen.core.facts import Fact
+from batchgen.core.facts import CHECK, Fact
 from batchgen.core.job import IllegalStep
 from batchgen.errors import JournalError, ServiceUnreachable
 from batchgen.journal import Journal, LinkKey
 from batchgen.runner.clock import Clock
 from batchgen.runner.fetcher import Fetcher
+from batchgen.runner.inspector import Inspector
 from batchgen.runner.outcome import Outcome
 from batchgen.runner.poller import Poller
 from batchgen.runner.progress import Progress, progress_of
 from batchgen.runner.sealer import Sealer
 from batchgen.runner.submitter import Submitter
+from batchgen.runner.uploader import Uploader
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +49,10 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The four hands of a run: one for each kind of action."""
+    """The hands of a run: one for each kind of action."""
 
+    uploader: Uploader
+    inspector: Inspector
     submitter: Submitter
     poller: Poller
     fetcher: Fetcher
@@ -160,7 +164,7 @@ class Loop:
     async def _land(self, failure: Exception | None) -> None:
         """Take in the answers to POSTs under way; a failure that is known already stays the one."""
         later: Exception | None = None
-        while any(isinstance(action, Submit) for action in self._batch.under_way):
+        while any(map(_costs, self._batch.under_way)):
             try:
                 await self._listen(math.inf)
             except JournalError as error:  # nothing can be written down any more
@@ -239,6 +243,10 @@ class Loop:
     async def _outcome(self, action: Action) -> Outcome:
         job = self._batch.standing.jobs[action.job]
         match action:
+            case Prepare(need=need) if need.kind == CHECK:
+                return await self._workers.inspector.inspect(job, need)
+            case Prepare(need=need):
+                return await self._workers.uploader.upload(job, need)
             case Submit():
                 return await self._workers.submitter.submit(job)
             case Poll():
@@ -247,3 +255,8 @@ class Loop:
                 return await self._workers.fetcher.fetch(job, index)
             case Seal():
                 return await self._workers.sealer.seal(job)
+
+
+def _costs(action: Action) -> bool:
+    """A POST whose answer names what is being paid for."""
+    return isinstance(action, Submit) or (isinstance(action, Prepare) and action.need.kind == CHECK)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchgen.core.facts import Fact
+from batchgen.core.facts import Fact, LaneStopped, Need
 from batchgen.core.job import Job
+from batchgen.dashscope.answers import Refused
+from batchgen.dashscope.refusals import RefusalKind
 from batchgen.journal import LinkKey
 
 
@@ -33,3 +35,24 @@ class Outcome:
 def about(job: Job, now: float) -> dict[str, Any]:
     """What every fact about this attempt says first."""
     return {"at": now, "account": job.account, "job": job.id, "attempt": job.attempt}
+
+
+def about_need(job: Job, need: Need, now: float) -> dict[str, Any]:
+    """What every fact about something that the job needs says first."""
+    return {"at": now, "account": job.account, "model": need.model, "content": need.content}
+
+
+def stop(job: Job, answer: Refused, now: float) -> LaneStopped:
+    """A refusal that stops the job's model, or the whole account, until a person has acted."""
+    return LaneStopped(
+        at=now,
+        account=job.account,
+        model=job.model if answer.kind is RefusalKind.MODEL else None,
+        code=code_of(answer),
+        message=answer.message,
+    )
+
+
+def code_of(answer: Refused) -> str:
+    """The service's own code, else the status."""
+    return answer.code or f"HTTP {answer.status}"

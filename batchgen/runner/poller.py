@@ -11,11 +11,12 @@ from batchgen.catalog import Model
 from batchgen.core import facts as f
 from batchgen.core.job import Job
 from batchgen.core.policy import RETENTION, Policy, backoff
-from batchgen.dashscope.answers import NoAnswer, ResultError, ResultUrl, Task, TaskStatus
+from batchgen.dashscope.answers import NoAnswer, Task, TaskStatus
 from batchgen.dashscope.client import Service
 from batchgen.dashscope.refusals import RefusalKind
 from batchgen.runner.errand import Errand
 from batchgen.runner.outcome import Outcome, about
+from batchgen.runner.rendering import rendered
 
 
 class Poller:
@@ -64,7 +65,7 @@ class Poller:
         says = about(job, self._errand.clock.now())
         match task.status:
             case TaskStatus.SUCCEEDED:
-                return self._succeeded(job, model, task, says)
+                return rendered(self._errand, job, model, task)
             case TaskStatus.RUNNING if job.running_since is None and not job.rendered:
                 return Outcome((f.RenderingStarted(**says),), heard=True)
             case TaskStatus.FAILED if not job.rendered:
@@ -77,41 +78,6 @@ class Poller:
             case _:
                 return Outcome(heard=True)
 
-    def _succeeded(self, job: Job, model: Model, task: Task, says: dict[str, Any]) -> Outcome:
-        urls = {
-            (job.id, job.attempt, index): result.url
-            for index, result in enumerate(task.results)
-            if isinstance(result, ResultUrl)
-        }
-        if not urls:
-            reason = "the task succeeded, but its answer names no result"
-            return Outcome((f.Parked(**says, reason=reason),), heard=True)
-        ends = [result.expires for result in task.results if isinstance(result, ResultUrl)]
-        cost = None
-        if task.usage is not None:
-            cost = model.cost(self._errand.request(job), task.usage, self._errand.region)
-        rendered = f.Rendered(
-            **says,
-            results=self._references(job, task),
-            expires=min((end for end in ends if end), default=says["at"] + RETENTION),
-            usage=task.usage,
-            cost=cost.micro if cost else None,
-            submit_time=task.submit_time,
-            end_time=task.end_time,
-            request_id=task.request_id,
-            orig_prompt=task.orig_prompt,
-            actual_prompt=task.actual_prompt,
-            texts=task.texts,
-        )
-        return Outcome((rendered,), links=urls, heard=True)
-
-    def _references(self, job: Job, task: Task) -> tuple[f.ResultRef, ...]:
-        """As many as were asked for: those that the answer leaves out have failed, too."""
-        told = tuple(map(_reference, task.results))
-        left_out = self._errand.request(job).results - len(told)
-        missing = f.ResultRef(code="Missing", message="the answer has fewer results than asked")
-        return told + (missing,) * left_out
-
     def _unknown(self, job: Job, says: dict[str, Any]) -> tuple[f.Fact, ...]:
         """UNKNOWN: not there, not ours, or older than the service remembers."""
         age = (says["at"] - job.submitted_at) * self._policy.service_speed
@@ -122,11 +88,3 @@ class Poller:
             return ()
         reason = "the service does not know the task it made; was the key or region changed?"
         return (f.Lost(**says, reason=reason),)
-
-
-def _reference(result: ResultUrl | ResultError) -> f.ResultRef:
-    match result:
-        case ResultUrl(path=path):
-            return f.ResultRef(path=path)
-        case ResultError(code=code, message=message):
-            return f.ResultRef(code=code, message=message)

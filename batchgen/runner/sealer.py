@@ -6,11 +6,12 @@ any later run, and says the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from batchgen.artifacts import Occupied, Tree, sidecar
-from batchgen.catalog import Media, Request
+from batchgen.catalog import Media, Model, Request
+from batchgen.catalog.keys import MediaFile
 from batchgen.core import facts as f
 from batchgen.core.job import Job, ResultState
 from batchgen.journal import Journal
@@ -32,7 +33,8 @@ class Sealer:
     async def seal(self, job: Job) -> Outcome:
         """Write the sidecar. Raises MachineError when the disk refuses."""
         story = Story(await self._journal.story(job.id))
-        document = story.sidecar(self._errand.manifest, self._errand.request(job))
+        request, model = self._errand.request(job), self._errand.model(job)
+        document = story.sidecar(self._errand.manifest, request, _inputs(request, model))
         says = about(job, self._errand.clock.now())
         try:
             await self._tree.write_sidecar(job.id, document)
@@ -49,24 +51,26 @@ class Story:
         self._newest: dict[type[f.Fact], f.Fact] = {}
         self._saved: dict[int, f.Saved] = {}
         self._attempts: list[dict[str, Any]] = []
+        self._request_id: str | None = None
+        """Of the newest request."""
         for fact in facts:
             self._newest[type(fact)] = fact
             self._take(fact)
 
-    def sidecar(self, manifest: str, request: Request) -> dict[str, Any]:
+    def sidecar(self, manifest: str, request: Request, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The document that lies beside the results."""
         wanted, rendered = self._the(f.Wanted), self._the(f.Rendered)
-        submitted = self._the(f.Submitted)
         return sidecar(
             job=wanted.job,
             manifest=manifest,
             model=request.model,
             prompt=request.prompt,
+            prompt_sent=request.cut.get("prompt"),
             negative_prompt=request.inputs.get("negative_prompt"),
             parameters={**request.parameters, **request.extra_parameters},
-            inputs={key: _inputs(items) for key, items in request.media.items()},
-            task_id=submitted.task_id,
-            request_id=submitted.request_id,
+            inputs=inputs,
+            task_id=self._attempts[-1]["task_id"],
+            request_id=self._request_id,
             submitted_at=self._the(f.SubmitStarted).at,
             finished_at=rendered.end_time or rendered.at,
             saved_at=max(fact.at for fact in self._saved.values()),
@@ -92,7 +96,7 @@ class Story:
             case f.SubmitStarted():
                 self._saved = {}
             case f.Submitted():
-                self._attempts.append(_attempt(fact))
+                self._begin(fact, fact.task_id)
             case f.TaskFailed():
                 self._attempts[-1] |= {
                     "outcome": "FAILED",
@@ -102,6 +106,8 @@ class Story:
             case f.TaskCanceled():
                 self._attempts[-1]["outcome"] = "CANCELED"
             case f.Rendered():
+                if not self._attempts or self._attempts[-1]["attempt"] != fact.attempt:
+                    self._begin(fact, None)  # the answer to the request was the result itself
                 self._attempts[-1]["outcome"] = "SUCCEEDED"
             case f.Saved():
                 self._saved[fact.index] = fact
@@ -111,18 +117,32 @@ class Story:
             case _:
                 pass
 
+    def _begin(self, fact: f.Submitted | f.Rendered, task_id: str | None) -> None:
+        self._request_id = fact.request_id
+        self._attempts.append(
+            {
+                "attempt": fact.attempt,
+                "task_id": task_id,
+                "outcome": None,
+                "code": None,
+                "message": None,
+            }
+        )
 
-def _attempt(fact: f.Submitted) -> dict[str, Any]:
-    return {
-        "attempt": fact.attempt,
-        "task_id": fact.task_id,
-        "outcome": None,
-        "code": None,
-        "message": None,
-    }
+
+def _inputs(request: Request, model: Model | None) -> dict[str, Any]:
+    """What each media key named: one input, or a list of them where the key takes a list."""
+    told = {}
+    for key, items in request.media.items():
+        alone = len(items) == 1 if model is None else isinstance(model.keys.get(key), MediaFile)
+        told[key] = _input(items[0]) if alone else [_input(item) for item in items]
+    return told
 
 
-def _inputs(items: tuple[Media, ...]) -> Any:
-    """One input as a mapping, several as a list of them."""
-    told = [{"source": item.source, "sha256": item.sha256} for item in items]
-    return told[0] if len(told) == 1 else told
+def _input(item: Media) -> dict[str, Any]:
+    told: dict[str, Any] = {"source": item.source, "sha256": item.sha256}
+    if item.role is not None:
+        told["type"] = item.role
+    if item.voice is not None:
+        told["reference_voice"] = {"source": item.voice.source, "sha256": item.voice.sha256}
+    return told

@@ -10,14 +10,17 @@ from batchgen.core.batch import Batch
 from batchgen.dashscope.client import Service
 from batchgen.dashscope.downloads import Downloader
 from batchgen.dashscope.endpoint import Secret, is_private
+from batchgen.dashscope.uploads import Storage
 from batchgen.journal import Journal
 from batchgen.runner.errand import Errand
 from batchgen.runner.fetcher import Fetcher
+from batchgen.runner.inspector import Inspector
 from batchgen.runner.loop import Loop, Workers
 from batchgen.runner.poller import Poller
 from batchgen.runner.progress import Progress
 from batchgen.runner.sealer import Sealer
 from batchgen.runner.submitter import Submitter
+from batchgen.runner.uploader import Uploader
 
 
 @asynccontextmanager
@@ -39,8 +42,11 @@ async def start(
     async with (
         Service(base_url, key, workspace=workspace) as service,
         Downloader(private_ok=private) as downloader,
+        Storage(private_ok=private) as storage,
     ):
         workers = Workers(
+            Uploader(errand, service, storage, batch.standing),
+            Inspector(errand, service, batch.standing),
             Submitter(errand, service, batch.standing, labels=private),
             Poller(errand, service, batch.policy),
             Fetcher(errand, downloader, tree, links),

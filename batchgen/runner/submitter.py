@@ -7,18 +7,23 @@ everything else is ``SubmitLost``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 from urllib.parse import quote
 
+from batchgen.catalog import Answer, Model
 from batchgen.core import facts as f
 from batchgen.core.job import Job
 from batchgen.core.policy import backoff
 from batchgen.core.standing import Standing
-from batchgen.dashscope.answers import Accepted, Ambiguous, Refused
+from batchgen.dashscope.answers import Accepted, Ambiguous, Refused, Task
 from batchgen.dashscope.client import Service, Unsent
 from batchgen.dashscope.refusals import RefusalKind
 from batchgen.runner.errand import Errand
-from batchgen.runner.media import MediaChanged, inline
-from batchgen.runner.outcome import Outcome, about
+from batchgen.runner.media import MediaChanged, addresses
+from batchgen.runner.outcome import Outcome, about, code_of, stop
+from batchgen.runner.rendering import rendered
 
 LABEL_HEADER = "X-Batchgen-Job"
 
@@ -42,12 +47,15 @@ class Submitter:
         request, model = self._errand.request(job), self._errand.model(job)
         if model is None:
             return self._refused(job, "UnknownModel", f"the catalog has no {job.model}")
+        uploaded = partial(self._standing.preparations.url, job.account, job.model)
         try:
-            body = model.body(request, await inline(request.media, self._errand.folder))
+            on_the_wire = await addresses(model, request, self._errand.folder, uploaded)
         except MediaChanged as error:
             return self._refused(job, "InputChanged", str(error))
-        headers = {**model.headers, **self._label(job)}
-        match await self._service.submit(model.path, body, headers):
+        body = model.body(request, on_the_wire.__getitem__)
+        match await self._send(job, model, request.answer, body):
+            case Task() as task:
+                return rendered(self._errand, job, model, task)
             case Accepted(task_id=task_id) if task_id in self._standing.task_ids:
                 return self._lost(job, f"the answer names task {task_id}, which is another job's")
             case Accepted(task_id=task_id, request_id=request_id):
@@ -62,12 +70,23 @@ class Submitter:
             case Unsent() as unsent:
                 return self._after_unsent(job, unsent)
 
+    async def _send(
+        self, job: Job, model: Model, answer: Answer, body: Mapping[str, Any]
+    ) -> Task | Accepted | Refused | Ambiguous | Unsent:
+        route = model.route(answer)
+        headers = {**route.headers, **self._label(job)}
+        if answer is Answer.TASK:
+            return await self._service.submit(route.path, body, headers)
+        streamed = answer is Answer.STREAM
+        shape = model.result_shape
+        return await self._service.ask(route.path, body, headers, shape, streamed=streamed)
+
     def _label(self, job: Job) -> dict[str, str]:
         """A private stand-in is told the job's name, to show it; the service gets only its own."""
         return {LABEL_HEADER: quote(job.id)} if self._labels else {}
 
     def _after_refusal(self, job: Job, answer: Refused) -> Outcome:
-        code, message = answer.code or f"HTTP {answer.status}", answer.message
+        code, message = code_of(answer), answer.message
         match answer.kind:
             case RefusalKind.FINAL:
                 return self._refused(job, code, message)
@@ -79,10 +98,9 @@ class Submitter:
                 # Limits are counted by model: the others need not wait for this one.
                 pause = self._pause(job, job.model, f"{code}: {message}", answer.retry_after)
                 return Outcome((self._deferred(job, code, message, 0.0), pause), heard=True)
-            case RefusalKind.MODEL:
-                return self._stopped(job, job.model, code, message)
-            case RefusalKind.ACCOUNT:
-                return self._stopped(job, None, code, message)
+            case RefusalKind.MODEL | RefusalKind.ACCOUNT:
+                deferred = self._deferred(job, code, message, 0.0)
+                return Outcome((deferred, stop(job, answer, deferred.at)), heard=True)
 
     def _lost(self, job: Job, reason: str) -> Outcome:
         """Nobody knows. What loses one answer may lose the next, so the account waits, each time
@@ -103,11 +121,6 @@ class Submitter:
     def _refused(self, job: Job, code: str, message: str) -> Outcome:
         fact = f.Refused(**about(job, self._errand.clock.now()), code=code, message=message)
         return Outcome((fact,), heard=True)
-
-    def _stopped(self, job: Job, model: str | None, code: str, message: str) -> Outcome:
-        now = self._errand.clock.now()
-        stop = f.LaneStopped(at=now, account=job.account, model=model, code=code, message=message)
-        return Outcome((self._deferred(job, code, message, 0.0), stop), heard=True)
 
     def _deferred(self, job: Job, code: str, message: str, wait: float | None) -> f.Deferred:
         """Back into line; ``wait`` is None where the job itself has to pause."""

@@ -15,7 +15,9 @@ SAMPLES = Path(__file__).parent.parent / "samples" / "answers"
 
 @dataclass(frozen=True)
 class Answer:
-    """A recorded answer: ``<case>.json``, with ``<case>.headers`` where they say more than 200."""
+    """A recorded answer: ``<case>.json`` (``.events`` for a stream), with ``<case>.headers`` where
+    they say more than 200.
+    """
 
     status: int
     headers: CIMultiDict[str]
@@ -26,7 +28,8 @@ def recorded(case: str) -> Answer:
     path = SAMPLES / f"{case}.headers"
     status, *lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else ["200"]
     pairs = (line.split(": ", 1) for line in lines)
-    body = (SAMPLES / f"{case}.json").read_bytes()
+    stream = SAMPLES / f"{case}.events"
+    body = (stream if stream.exists() else SAMPLES / f"{case}.json").read_bytes()
     return Answer(int(status), CIMultiDict((name, value) for name, value in pairs), body)
 
 

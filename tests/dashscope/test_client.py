@@ -10,7 +10,16 @@ import subprocess
 import pytest
 
 from batchgen.catalog import ResultShape
-from batchgen.dashscope.answers import Accepted, Ambiguous, NoAnswer, Refused, Task, TaskStatus
+from batchgen.dashscope.answers import (
+    Accepted,
+    Ambiguous,
+    Checked,
+    NoAnswer,
+    Refused,
+    Task,
+    TaskStatus,
+    UploadPolicy,
+)
 from batchgen.dashscope.client import Service, Timeouts, Unsent
 from batchgen.dashscope.endpoint import Secret
 from batchgen.dashscope.refusals import RefusalKind
@@ -398,3 +407,106 @@ async def test_a_body_that_json_cannot_hold_is_our_own_mistake(serve, accepting)
         with pytest.raises(ValueError, match="not JSON compliant"):
             await talking.submit(PATH, {"parameters": {"seed": float("nan")}}, ASYNC)
     assert server.requests == []
+
+
+# -- requests that are answered with the result --------------------------------------------------
+
+CHOICES = ResultShape.CHOICES
+
+
+async def ask(url, *, streamed, body=BODY, **options):
+    async with service(url, **options) as talking:
+        return await talking.ask(PATH, body, {}, CHOICES, streamed=streamed)
+
+
+@pytest.mark.looptime
+async def test_an_answer_may_take_minutes(serve, http, answer):
+    """Twenty minutes of silence are waited out, where a submit would have given up."""
+    body = answer("wan2.6-t2i-sync").body
+
+    async def slowly(writer, _number):
+        await asyncio.sleep(1200)
+        writer.write(http(body))
+
+    server = await serve(slowly)
+    task = await ask(server.url, streamed=False)
+    assert isinstance(task, Task)
+    assert len(task.results) == 2
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_broken_answer_is_ambiguous_and_a_broken_stream_is_what_came(
+    serve, says, http, answer, streamed
+):
+    """Half a document says nothing; whole events of a stream are results in hand."""
+    case = "wan2.6-image-stream" if streamed else "wan2.6-t2i-sync"
+    body = answer(case).body
+    head = http(b"", length=False, Content_Length=str(len(body)))
+    server = await serve(says(head + body[: len(body) * 3 // 4], close=True))
+
+    found = await ask(server.url, streamed=streamed)
+
+    if streamed:
+        assert isinstance(found, Task)
+        assert found.results[-1].code == "Incomplete"
+    else:
+        assert isinstance(found, Ambiguous)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_an_answer_that_never_came_is_ambiguous_and_one_never_asked_for_is_unsent(
+    serve, says, free_port, streamed
+):
+    """The difference is observed, as for a submit."""
+    server = await serve(says(b"", close=True))
+
+    assert isinstance(await ask(server.url, streamed=streamed), Ambiguous)
+    dead = f"http://127.0.0.1:{free_port}"
+    assert isinstance(await ask(dead, streamed=streamed), Unsent)
+
+
+@pytest.mark.parametrize(
+    ("address", "resolved"),
+    [("oss://dashscope-instant/a.png", True), ("https://h.example/a.png", False)],
+)
+async def test_an_address_in_the_storage_is_told_to_be_resolved(
+    serve, accepting, address, resolved
+):
+    """Wherever in the body it stands, and only then."""
+    server = await serve(accepting)
+    body = {"model": "m", "input": {"media": [{"type": "first_frame", "url": address}]}}
+
+    async with service(server.url) as talking:
+        await talking.submit(PATH, body, ASYNC)
+
+    assert (b"X-DashScope-OssResourceResolve: enable" in server.requests[0]) is resolved
+
+
+async def test_a_policy_is_asked_for_by_model(serve, says, http, answer):
+    """A GET with the documented query and the key."""
+    server = await serve(says(http(answer("upload_policy").body)))
+
+    async with service(server.url) as talking:
+        policy = await talking.upload_policy("wan2.6-i2v")
+
+    assert isinstance(policy, UploadPolicy)
+    line = b"GET /api/v1/uploads?action=getPolicy&model=wan2.6-i2v HTTP/1.1\r\n"
+    assert server.requests[0].startswith(line)
+
+
+async def test_a_policy_that_cannot_be_had_is_no_answer(free_port):
+    """The next try may have more luck."""
+    async with service(f"http://127.0.0.1:{free_port}") as talking:
+        assert isinstance(await talking.upload_policy("m"), NoAnswer)
+
+
+async def test_a_check_is_a_post_without_a_task(serve, says, http, answer):
+    """It is answered at once."""
+    server = await serve(says(http(answer("wan2.2-s2v-detect").body)))
+
+    async with service(server.url) as talking:
+        found = await talking.check("services/x", {"model": "m"}, {})
+
+    assert isinstance(found, Checked)
+    assert found.passed
+    assert b"X-DashScope-Async" not in server.requests[0]

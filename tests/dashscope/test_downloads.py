@@ -533,7 +533,7 @@ async def test_a_host_that_cannot_be_reached_asks_for_a_new_address(part):
         probe.bind(("127.0.0.1", 0))
         failed = await fetch(f"http://127.0.0.1:{probe.getsockname()[1]}/a{QUERY}", part)
 
-    assert failed.kind is STALE
+    assert failed.kind is FailureKind.UNREACHABLE
     assert "Signature" not in failed.reason
 
 

@@ -12,25 +12,32 @@ from batchgen.catalog import ResultShape
 from batchgen.dashscope.answers import (
     Accepted,
     Ambiguous,
+    Checked,
     NoAnswer,
     Refused,
     ResultError,
     ResultUrl,
     Task,
     TaskStatus,
+    UploadPolicy,
 )
+from batchgen.dashscope.documents import BODY_LIMIT
 from batchgen.dashscope.endpoint import Secret
 from batchgen.dashscope.refusals import RefusalKind
 from batchgen.dashscope.wire import (
-    BODY_LIMIT,
     headers,
+    read_answer,
+    read_check,
+    read_policy,
     read_retry_after,
+    read_stream,
     read_submit,
     read_task,
 )
 
 NONE = CIMultiDict()
 VIDEO, LIST, CHOICES = ResultShape.VIDEO_URL, ResultShape.RESULTS, ResultShape.CHOICES
+OBJECT = ResultShape.RESULTS_VIDEO_URL
 
 FAMILIES = [
     ("wan3.0-video", VIDEO, 1),
@@ -45,13 +52,21 @@ FAMILIES = [
     ("wan2.2-i2v-plus", VIDEO, 1),
     ("wan2.1-t2v-turbo", VIDEO, 1),
     ("wan2.2-kf2v-flash", VIDEO, 1),
-    ("wan2.2-s2v", VIDEO, 1),
-    ("wan2.2-animate-mix", VIDEO, 1),
+    ("wan2.2-s2v", OBJECT, 1),
+    ("wan2.2-animate-mix", OBJECT, 1),
     ("wan2.6-t2i", CHOICES, 2),
     ("wan2.7-image-sequential", CHOICES, 3),
     ("wan2.6-image-interleave", CHOICES, 2),
     ("wan2.5-t2i-preview", LIST, 2),
     ("wanx2.1-imageedit", LIST, 1),
+    ("wan2.7-r2v", VIDEO, 1),
+    ("wan2.1-kf2v-plus", VIDEO, 1),
+    ("wan2.1-vace-plus", VIDEO, 1),
+    ("wan2.2-animate-move", OBJECT, 1),
+    ("wan2.6-image", CHOICES, 1),
+    ("wan2.7-image", CHOICES, 2),
+    ("wan2.5-i2i-preview", LIST, 1),
+    ("wan2.2-t2i-flash", LIST, 1),
 ]
 
 
@@ -441,3 +456,127 @@ def test_a_poll_that_is_redirected_names_the_host():
     no_answer = read_task(302, CIMultiDict(Location="https://login.example/?k=1"), b"", VIDEO)
 
     assert no_answer == NoAnswer("HTTP 302 points to login.example and was not followed")
+
+
+# -- answers that are the result itself ----------------------------------------------------------
+
+
+def told(answer, case):
+    sample = answer(case)
+    return sample.status, sample.headers, sample.body
+
+
+def test_a_synchronous_answer_is_a_finished_task_without_an_id(answer):
+    """Results, usage and request id stand where a finished task has them."""
+    task = read_answer(*told(answer, "wan2.6-t2i-sync"), CHOICES)
+
+    assert isinstance(task, Task)
+    assert (task.status, task.task_id, len(task.results)) == (TaskStatus.SUCCEEDED, None, 2)
+    assert task.usage["image_count"] == 2
+    assert task.request_id == "35137489-2862-96cf-b6d7-000000000020"
+
+
+def test_a_stream_is_read_to_its_end(answer):
+    """Pictures in order, words put together, the usage of the last event."""
+    task = read_stream(*told(answer, "wan2.6-image-stream"), CHOICES, whole=True)
+
+    assert isinstance(task, Task)
+    assert task.texts == ("First, fold the paper.", "Then turn it over.")
+    assert [result.path[-5] for result in task.results] == ["2", "3"]
+    assert task.usage["image_count"] == 2
+
+
+def test_a_stream_that_broke_off_keeps_its_pictures_and_says_so(answer):
+    """What had come by then can never be had again."""
+    status, head, body = told(answer, "wan2.6-image-stream")
+    task = read_stream(status, head, body[: len(body) * 3 // 4], CHOICES, whole=False)
+
+    assert isinstance(task, Task)
+    assert isinstance(task.results[0], ResultUrl)
+    assert task.results[-1] == ResultError("Incomplete", "the answer broke off before its end")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, b"", Ambiguous),
+        (200, b'{"output":{"choices":[]},"usage":{}}', Ambiguous),
+        (500, b'{"code":"InternalError","message":"oops"}', Ambiguous),
+        (504, b"<html>", Ambiguous),
+        (400, b'{"code":"DataInspectionFailed","message":"no"}', Refused),
+        (429, b'{"code":"Throttling.RateQuota","message":"later"}', Refused),
+        (200, b'{"output":{"task_id":"t-1","task_status":"PENDING"}}', Accepted),
+    ],
+)
+def test_an_answer_without_a_result_is_judged_like_any_submit(status, body, kind):
+    """Only an answered refusal is sure; and a task, though not asked for, is money."""
+    assert isinstance(read_answer(status, NONE, body, CHOICES), kind)
+    assert isinstance(read_stream(status, NONE, body, CHOICES, whole=True), kind)
+
+
+def test_a_check_says_whether_an_input_is_good(answer):
+    """Both answers are answers; why not is in the service's words."""
+    assert read_check(*told(answer, "wan2.2-s2v-detect")).passed
+    assert read_check(*told(answer, "wan2.2-s2v-detect_failed")) == Checked(
+        passed=False, code="InvalidImage.NoHumanFace", message="No human face detected."
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, b"{}", Ambiguous),
+        (200, b'{"output":{"check_pass":"yes"}}', Ambiguous),
+        (200, b'{"output":{"task_id":"t-1"}}', Ambiguous),
+        (502, b"<html>", Ambiguous),
+        (401, b'{"code":"InvalidApiKey","message":"no"}', Refused),
+    ],
+)
+def test_a_check_without_an_answer_says_nothing_of_the_input(status, body, kind):
+    """What cannot be read neither passes nor fails."""
+    assert isinstance(read_check(status, NONE, body), kind)
+
+
+def test_a_policy_gives_the_fields_of_the_form(answer):
+    """Under the names that the storage knows, with the limit in bytes."""
+    policy = read_policy(*told(answer, "upload_policy"))
+
+    assert isinstance(policy, UploadPolicy)
+    assert policy.host == "https://dashscope-file-mgr.oss-cn-beijing.aliyuncs.com"
+    assert policy.max_bytes == 100 * 2**20
+    assert policy.fields == {
+        "OSSAccessKeyId": "SAMPLE-KEY-ID",
+        "Signature": "c2FtcGxlK3NpZ25hdHVyZQ==",
+        "policy": "eyJleHBpcmF0aW9uIjoiMjAyNiJ9",
+        "x-oss-object-acl": "private",
+        "x-oss-forbid-overwrite": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"upload_host": None}, NoAnswer),
+        ({"upload_dir": ""}, NoAnswer),
+        ({"signature": 'a"\r\nX-Evil: 1'}, NoAnswer),
+        ({"upload_dir": "a\nb"}, NoAnswer),
+        ({"max_file_size_mb": None}, UploadPolicy),
+        ({"max_file_size_mb": "many"}, UploadPolicy),
+        ({"max_file_size_mb": 1.5}, UploadPolicy),
+    ],
+)
+def test_a_policy_that_is_none_or_would_break_the_form_is_not_used(answer, change, kind):
+    """A value with a line end in it would be a field of its own."""
+    status, head, body = told(answer, "upload_policy")
+    document = json.loads(body)
+    document["data"] |= change
+
+    assert isinstance(read_policy(status, head, json.dumps(document).encode()), kind)
+
+
+def test_a_refused_policy_is_a_refusal():
+    """The code decides whom it stops, as for a submit."""
+    refused = read_policy(403, NONE, b'{"code":"AccessDenied.Unpurchased","message":"no"}')
+    assert isinstance(refused, Refused)
+    assert refused.kind is RefusalKind.MODEL
+    assert isinstance(read_policy(502, NONE, b"<html>"), NoAnswer)

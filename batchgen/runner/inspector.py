@@ -1,0 +1,91 @@
+"""Has the service check an input, before the request that is paid for with it.
+
+The answer comes at once, and there is nothing to ask when it is lost. So a lost check is simply
+made again, a few times: each costs a fraction of a cent, which stays reserved (Wan2.2-S2V image
+detection API reference, 2026-05: CNY 0.004 an image).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batchgen.core import facts as f
+from batchgen.core.job import Job
+from batchgen.core.policy import backoff
+from batchgen.core.standing import Standing
+from batchgen.dashscope.answers import Ambiguous, Checked, Refused
+from batchgen.dashscope.client import Service, Unsent
+from batchgen.dashscope.refusals import RefusalKind
+from batchgen.runner.errand import Errand
+from batchgen.runner.needs import inspected
+from batchgen.runner.outcome import Outcome, about_need, code_of, stop
+
+TRIES = 3
+"""How often an input is sent that the service could not fetch in time."""
+
+
+class Inspector:
+    """Turns an input that jobs need checked into the facts of its check."""
+
+    def __init__(self, errand: Errand, service: Service, standing: Standing) -> None:
+        self._errand = errand
+        self._service = service
+        self._standing = standing
+
+    async def inspect(self, job: Job, need: f.Need) -> Outcome:
+        """Ask about the input of one of the jobs that need it."""
+        model, request = self._errand.model(job), self._errand.request(job)
+        inspection = model.inspection(request) if model else None
+        if inspection is None:
+            return self._refused(job, need, "UnknownModel", f"the catalog has no {need.model}")
+        medium = inspected(inspection, request)
+        url = medium.source
+        if medium.sha256:
+            preparations = self._standing.preparations
+            url = preparations.url(job.account, inspection.model, medium.sha256)
+        route = inspection.route
+        match await self._service.check(route.path, inspection.body(url), route.headers):
+            case Checked() as answer:
+                return self._after_answer(job, need, answer)
+            case Refused() as answer:
+                return self._after_refusal(job, need, answer)
+            case Ambiguous(reason=reason):
+                lost = f.CheckLost(**self._later(job, need, reason, None))
+                return Outcome((lost,), heard=False, reason=reason)
+            case Unsent() as unsent:
+                deferred = f.CheckDeferred(**self._later(job, need, unsent.reason, None))
+                return Outcome(
+                    (deferred,), heard=False, reason=unsent.reason, hopeless=unsent.lasting
+                )
+
+    def _after_answer(self, job: Job, need: f.Need, answer: Checked) -> Outcome:
+        says = about_need(job, need, self._errand.clock.now())
+        if answer.passed:
+            return Outcome((f.CheckPassed(**says, cost=need.price),), heard=True)
+        failed = f.CheckFailed(**says, cost=need.price, code=answer.code, message=answer.message)
+        return Outcome((failed,), heard=True)
+
+    def _after_refusal(self, job: Job, need: f.Need, answer: Refused) -> Outcome:
+        reason = f"{code_of(answer)}: {answer.message}"
+        tries = self._standing.preparations.of((job.account, need)).tries + 1
+        match answer.kind:
+            case RefusalKind.INPUT if tries >= TRIES:
+                return self._refused(job, need, code_of(answer), answer.message)
+            case RefusalKind.FINAL:
+                return self._refused(job, need, code_of(answer), answer.message)
+            case RefusalKind.MODEL | RefusalKind.ACCOUNT:
+                deferred = f.CheckDeferred(**self._later(job, need, reason, None))
+                return Outcome((deferred, stop(job, answer, deferred.at)), heard=True)
+            case _:
+                later = self._later(job, need, reason, answer.retry_after)
+                return Outcome((f.CheckDeferred(**later),), heard=True)
+
+    def _refused(self, job: Job, need: f.Need, code: str, message: str) -> Outcome:
+        says = about_need(job, need, self._errand.clock.now())
+        return Outcome((f.CheckRefused(**says, code=code, message=message),), heard=True)
+
+    def _later(self, job: Job, need: f.Need, reason: str, hint: float | None) -> dict[str, Any]:
+        says = about_need(job, need, self._errand.clock.now())
+        tries = self._standing.preparations.of((job.account, need)).tries + 1
+        wait = backoff(tries, self._errand.dice.random(), hint=hint)
+        return {**says, "until": says["at"] + wait, "reason": reason}

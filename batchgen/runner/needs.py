@@ -1,0 +1,44 @@
+"""What a request needs before it may leave, as the core is told it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from batchgen.catalog import Inspection, Media, Model, Request, Way
+from batchgen.core.facts import CHECK, UPLOAD, Need
+from batchgen.runner.media import ways
+
+
+def needs_of(model: Model, request: Request, currency: str) -> tuple[Need, ...]:
+    """The uploads and the check of a request. ``currency`` is that of the region's price list.
+
+    An upload holds for one model alone, so what is inspected is uploaded for the model that
+    inspects as well.
+    """
+    uploads = [
+        Need(kind=UPLOAD, model=model.name, content=medium.sha256)
+        for medium, way in ways(model, request).items()
+        if way is Way.UPLOAD and medium.sha256
+    ]
+    inspection = model.inspection(request)
+    checks = _checks(inspection, request, currency) if inspection else ()
+    return tuple(dict.fromkeys((*uploads, *checks)))
+
+
+def inspected(inspection: Inspection, request: Request) -> Media:
+    """The medium that an inspection of the request looks at."""
+    return request.media[inspection.key][0]
+
+
+def _checks(inspection: Inspection, request: Request, currency: str) -> Iterator[Need]:
+    medium, price = inspected(inspection, request), inspection.price(currency)
+    if medium.sha256:
+        yield Need(kind=UPLOAD, model=inspection.model, content=medium.sha256)
+    yield Need(
+        kind=CHECK,
+        model=inspection.model,
+        # Hashed, since a URL may be signed.
+        content=hashlib.sha256(str(medium.identity).encode()).hexdigest(),
+        price=price.micro if price else 0,
+    )

@@ -1,0 +1,55 @@
+"""Which host is asked: the caller's, the workspace's, or the region's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from batchgen.api.endpoint import find_endpoint, find_place
+from batchgen.catalog import load
+from batchgen.errors import Mistake
+
+KEY = {"DASHSCOPE_API_KEY": "sk-canary-0123456789abcdef"}
+WORKSPACE = {"DASHSCOPE_WORKSPACE_ID": "ws-1a2b"}
+
+
+def host(region: str | None, environ: dict[str, str], *, url: str | None = None) -> str:
+    environ = {**KEY, **environ}
+    place = find_place(url=url, environ=environ)
+    endpoint = find_endpoint(place, region, load(), environ=environ, home=Path("/nonexistent"))
+    return endpoint.base_url
+
+
+@pytest.mark.parametrize(
+    ("region", "environ", "expected"),
+    [
+        (None, {}, "https://dashscope-intl.aliyuncs.com/api/v1"),
+        ("beijing", {}, "https://dashscope.aliyuncs.com/api/v1"),
+        (None, WORKSPACE, "https://ws-1a2b.ap-southeast-1.maas.aliyuncs.com/api/v1"),
+        ("beijing", WORKSPACE, "https://ws-1a2b.cn-beijing.maas.aliyuncs.com/api/v1"),
+        ("eu-central-1", WORKSPACE, "https://ws-1a2b.eu-central-1.maas.aliyuncs.com/api/v1"),
+        (
+            None,
+            {**WORKSPACE, "DASHSCOPE_HTTP_BASE_URL": "https://own.example/api/v1"},
+            "https://own.example/api/v1",
+        ),
+    ],
+)
+def test_the_workspaces_own_host_is_asked_where_one_is_known(region, environ, expected):
+    """Unless the caller names a URL; without a workspace it is the region's shared host."""
+    assert host(region, environ) == expected
+
+
+def test_a_region_without_a_shared_host_says_what_to_set():
+    """Exit 2 names the variable, instead of asking a host of another region."""
+    with pytest.raises(Mistake, match="workspace") as caught:
+        host("eu-central-1", {})
+    assert "DASHSCOPE_WORKSPACE_ID" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("workspace", ["evil.example/", "a.b", "a b", "-a", "x" * 64, "a\n"])
+def test_a_workspace_that_is_no_name_leads_the_key_nowhere(workspace):
+    """It becomes a part of a host name, so it must be one."""
+    with pytest.raises(Mistake, match="host name"):
+        host(None, {"DASHSCOPE_WORKSPACE_ID": workspace})
