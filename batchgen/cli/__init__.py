@@ -1,13 +1,14 @@
 """Turns argv into one call, and what comes of it into an exit code.
 
     main       the entry point, and the one place where a result or an error becomes an exit code
-    commands   argv -> a call; a file a command: run, plan, status, sandbox, completion
+    commands   argv -> a call; a file a command: plan, run, status, models, schema,
+               sandbox, completion
     options    what several commands take
     ending     an error -> words and a code
 
 Those files import next to nothing, so that help and completion are instant. The calls themselves
-are in ``batches`` (run), ``views`` (plan, status) and ``stand_in`` (sandbox), with ``manifests``
-and ``signals``; they are imported when they are made.
+are in ``batches`` (run), ``views`` (plan, status), ``catalogs`` (models, schema) and ``stand_in``
+(sandbox), with ``manifests`` and ``signals``; they are imported when they are made.
 """
 
 from __future__ import annotations

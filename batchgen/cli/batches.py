@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,16 +16,16 @@ from batchgen.api.standing import look
 from batchgen.api.summary import worst
 from batchgen.catalog import Money
 from batchgen.catalog import load as load_catalog
-from batchgen.cli.manifests import place_for, read_all, refuse_nothing
+from batchgen.cli.manifests import place_for, read_all, refuse_nothing, refuse_unpriced
 from batchgen.cli.rehearsal import Rehearsal
 from batchgen.cli.signals import heed
-from batchgen.errors import BatchgenError, ExitCode, Mistake
+from batchgen.errors import BatchgenError, ExitCode
 from batchgen.manifest import Manifest
-from batchgen.report.errors import error_lines, refusal_data
+from batchgen.report.errors import error_lines, refusal_data, warning_lines
 from batchgen.report.progress import watch
 from batchgen.report.screen import Screen
 from batchgen.report.summary import summary_data, summary_view
-from batchgen.report.text import clean, count
+from batchgen.report.text import clean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +36,15 @@ class Choices:
     sandbox: bool
     speed: float
     """Of the sandbox."""
+    faults: Path | None
+    """A script for the sandbox."""
     region: str | None
     base_url: str | None
     max_in_flight: int | None
     budget: Decimal | None
     only: str | None
     output: Path | None
+    catalog_files: tuple[Path, ...]
     give_up: float
     """Seconds."""
     as_json: bool
@@ -51,9 +54,18 @@ class Choices:
 def run_batches(choices: Choices, screen: Screen) -> ExitCode:
     """Check all manifests, then run them. Raises Mistake before anything is sent."""
     place = place_for(sandbox=choices.sandbox, region=choices.region, base_url=choices.base_url)
-    manifests = read_all(choices.manifests, place, output=choices.output, sandbox=choices.sandbox)
+    manifests = read_all(
+        choices.manifests,
+        place,
+        catalog_files=choices.catalog_files,
+        output=choices.output,
+        sandbox=choices.sandbox,
+    )
     refuse_nothing(manifests, choices.only)
     settings = [_settings(manifest, place, choices) for manifest in manifests]
+    if not choices.quiet:
+        for manifest in manifests:
+            screen.say(*warning_lines(manifest.warnings))
     runs = _Runs(choices, place, screen)
     return anyio.run(runs.run, list(zip(manifests, settings, strict=True)))
 
@@ -70,7 +82,7 @@ def _settings(manifest: Manifest, place: Place, choices: Choices) -> Settings:
         service_speed=choices.speed if choices.sandbox else 1.0,
     )
     if settings.budget or manifest.budget:
-        _refuse_unpriced(manifest, settings)
+        _check_prices(manifest, settings)
     return settings
 
 
@@ -83,19 +95,14 @@ def _budget(manifest: Manifest, place: Place, amount: Decimal | None) -> Money |
     return Money.of(amount, region.currency)
 
 
-def _refuse_unpriced(manifest: Manifest, settings: Settings) -> None:
+def _check_prices(manifest: Manifest, settings: Settings) -> None:
     """A budget is no promise where a price is unknown. Raises Mistake."""
     if all(job.price for job in manifest.jobs):
         return  # without a look at the journal, which may be long
     chosen = chosen_jobs(manifest, settings.only)
-    to_buy = [job for job in look(manifest, settings).to_buy if chosen is None or job.id in chosen]
-    unpriced = [job.id for job in to_buy if job.price is None]
-    if unpriced:
-        raise Mistake(
-            f"A budget needs a price for every job to buy; {manifest.path} has"
-            f" {count(len(unpriced), 'job')} without one: {', '.join(unpriced)}.",
-            hint="run them apart, with --only and without a budget",
-        )
+    report = look(manifest, settings)
+    jobs = tuple(job for job in report.jobs if chosen is None or job.id in chosen)
+    refuse_unpriced(manifest, replace(report, jobs=jobs))
 
 
 class _Runs:
@@ -123,7 +130,9 @@ class _Runs:
         return worst(codes)
 
     async def _batch(self, manifest: Manifest, settings: Settings) -> ExitCode:
-        rehearsal = Rehearsal(manifest, settings) if settings.sandbox else None
+        rehearsal = (
+            Rehearsal(manifest, settings, self._choices.faults) if settings.sandbox else None
+        )
         try:
             with watch(manifest.name, self._screen.notes, quiet=self._choices.quiet) as watcher:
                 self._running = Run(

@@ -8,10 +8,12 @@ from functools import partial
 import click
 
 from batchgen.cli.completion import completion
+from batchgen.cli.models import models
 from batchgen.cli.options import Call
 from batchgen.cli.plan import plan
 from batchgen.cli.run import run
 from batchgen.cli.sandbox import sandbox
+from batchgen.cli.schema import schema
 from batchgen.cli.status import status
 from batchgen.errors import ExitCode
 from batchgen.version import VERSION
@@ -55,7 +57,7 @@ def batchgen(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (plan, run, status, sandbox, completion):
+for command in (plan, run, status, models, schema, sandbox, completion):
     batchgen.add_command(command)
 
 

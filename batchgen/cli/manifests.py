@@ -6,12 +6,16 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from batchgen.api import load
+from batchgen.api import BatchReport, load
 from batchgen.api.endpoint import REGION_VARIABLE, Place, find_place
 from batchgen.api.settings import chosen_jobs
 from batchgen.catalog import load as load_catalog
 from batchgen.errors import ManifestError, Mistake, Problem
 from batchgen.manifest import Manifest, output_folder
+from batchgen.report.text import count
+
+_NAMED = 10
+"""Jobs that a message names one by one."""
 
 
 def place_for(*, sandbox: bool, region: str | None, base_url: str | None) -> Place:
@@ -19,22 +23,27 @@ def place_for(*, sandbox: bool, region: str | None, base_url: str | None) -> Pla
 
     Raises Mistake for a region that does not exist, and for a URL that is none.
     """
-    _refuse_unknown("--region", region)
+    refuse_unknown_region("--region", region)
     known = {REGION_VARIABLE: os.environ.get(REGION_VARIABLE, "")}
     place = find_place(environ=known) if sandbox else find_place(url=base_url, region=region)
-    _refuse_unknown(REGION_VARIABLE, place.fallback)
+    refuse_unknown_region(REGION_VARIABLE, place.fallback)
     return place
 
 
 def read_all(
-    paths: Sequence[Path], place: Place, *, output: Path | None, sandbox: bool
+    paths: Sequence[Path],
+    place: Place,
+    *,
+    catalog_files: Sequence[Path],
+    output: Path | None,
+    sandbox: bool,
 ) -> list[Manifest]:
     """All manifests. Raises a ManifestError with the mistakes of all of them."""
     manifests: list[Manifest] = []
     problems: list[Problem] = []
     for path in paths:
         try:
-            manifests.append(load(path, place=place))
+            manifests.append(load(path, place=place, catalog_files=catalog_files))
         except ManifestError as error:
             problems += error.problems
         except Mistake as error:
@@ -56,7 +65,21 @@ def refuse_nothing(manifests: Sequence[Manifest], only: str | None) -> None:
         )
 
 
-def _refuse_unknown(source: str, region: str | None) -> None:
+def refuse_unpriced(manifest: Manifest, report: BatchReport) -> None:
+    """A budget is no promise where a price is unknown. Raises Mistake."""
+    unpriced = [job.id for job in report.to_buy if job.price is None]
+    if unpriced:
+        named = ", ".join(unpriced[:_NAMED]) + ("..." if len(unpriced) > _NAMED else "")
+        raise Mistake(
+            f"A budget needs a price for every job to buy; {manifest.path} has"
+            f" {count(len(unpriced), 'job')} without one: {named}.",
+            hint="Give their models `prices:` in a catalog file and name it with --catalog, or run"
+            " these jobs apart, with --only and without a budget.",
+        )
+
+
+def refuse_unknown_region(source: str, region: str | None) -> None:
+    """``source`` is who names it. Raises Mistake."""
     catalog = load_catalog()
     if region is not None and catalog.region(region) is None:
         known = [f"{one.name} ({', '.join(one.aliases)})" for one in catalog.regions]

@@ -117,6 +117,21 @@ base_url_option = click.option(
 only_option = click.option(
     "--only", metavar="GLOB", help="Only the jobs whose id matches, such as 'fox-*'."
 )
+catalog_option = click.option(
+    "--catalog",
+    "catalog_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Models to add to those that batchgen knows, or to put in their place; beats `catalog:` of"
+    " the manifest. May be given several times.",
+)
+faults_option = click.option(
+    "--faults",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="YAML with what shall go wrong in the sandbox: refusals, lost answers, broken downloads.",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs, one object a line."
 )

@@ -22,6 +22,7 @@ Examples:
 @options.region_option
 @options.base_url_option
 @options.output_option
+@options.catalog_option
 @options.only_option
 @click.option("--all", "every_job", is_flag=True, help="Show each job, however many there are.")
 @options.json_option

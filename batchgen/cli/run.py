@@ -24,6 +24,7 @@ _CODES = "\n".join(map(_line, ExitCode))
 _EPILOG = f"""\b
 Examples:
   batchgen run jobs/detective.yaml --sandbox
+  batchgen run jobs/detective.yaml --sandbox --speed 600 --faults jobs/faults/rough-night.yaml
   batchgen run jobs/*.yaml --budget 25 --quiet
 
 \b
@@ -41,6 +42,7 @@ Exit codes:
     help="Seconds that pass in the sandbox in one of ours; only with --sandbox."
     f" Default: {_DEFAULT_SPEED:g}, a minute of rendering takes a second.",
 )
+@options.faults_option
 @options.region_option
 @options.base_url_option
 @click.option(
@@ -58,6 +60,7 @@ Exit codes:
 )
 @options.only_option
 @options.output_option
+@options.catalog_option
 @click.option(
     "--give-up",
     type=options.DURATION,
@@ -84,6 +87,8 @@ def run(*, sandbox: bool, speed: float | None, **choices: Any) -> Call:
     """
     if speed is not None and not sandbox:
         raise click.UsageError("--speed needs --sandbox: the service has its own pace.")
+    if choices["faults"] is not None and not sandbox:
+        raise click.UsageError("--faults needs --sandbox: the service has its own.")
     options.refuse_places(sandbox=sandbox, region=choices["region"], base_url=choices["base_url"])
     from batchgen.cli.batches import Choices, run_batches  # noqa: PLC0415 - heavy
 

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import errno
+import re
 import shlex
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import anyio
 from rich.text import Text
 
 from batchgen.catalog import Money
 from batchgen.cli.signals import heed
-from batchgen.errors import ExitCode, MachineError, Mistake
+from batchgen.errors import ExitCode, MachineError, ManifestError, Mistake, Problem
 from batchgen.report.screen import Screen
 from batchgen.report.text import clean, count
-from batchgen.sandbox import Bill, RenderingUnavailable, Sandbox
+from batchgen.sandbox import (
+    Bill,
+    BillLine,
+    Faults,
+    RenderingUnavailable,
+    Sandbox,
+    load_faults,
+    read_models,
+)
+
+_AT = re.compile(r"(?P<file>[^:]+):(?:(?P<line>\d+):(?P<column>\d+):)? (?P<message>.*)")
+"""A complaint about a file of the sandbox."""
+
+_Read = TypeVar("_Read")
 
 
 @asynccontextmanager
@@ -44,6 +59,28 @@ def _refusal(error: OSError) -> Mistake | MachineError:
     return MachineError(f"The sandbox cannot start: {error.strerror or error}.")
 
 
+def faults_of(path: Path | None) -> Faults:
+    """The faults of a script; none without one. Raises Mistake with all that is wrong with it."""
+    return _read(load_faults, path, "the faults") if path else Faults()
+
+
+def _read(reader: Callable[[Path], _Read], path: Path, what: str) -> _Read:
+    try:
+        return reader(path)
+    except ValueError as error:
+        raise ManifestError([*map(_problem, str(error).splitlines())], what) from None
+    except OSError as error:
+        raise Mistake(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def _problem(line: str) -> Problem:
+    found = _AT.fullmatch(line)
+    if found is None:
+        return Problem("", 0, 0, line)
+    place = int(found["line"] or 0), int(found["column"] or 0)
+    return Problem(found["file"], *place, found["message"])
+
+
 def bill_line(bill: Bill) -> str:
     """The bill in a line, for standard error."""
     twice = "no request was made twice"
@@ -51,7 +88,7 @@ def bill_line(bill: Bill) -> str:
         twice = f"{count(bill.equal_requests, 'request')} made twice"
     parts = [
         count(bill.tasks_created, "task"),
-        f"{count(bill.video_seconds, 'second')} of video",
+        f"{_seconds(bill.video_seconds)} of video",
         count(bill.images, "image"),
         f"{Money(bill.amount, bill.currency)} (not real money)",
         twice,
@@ -59,26 +96,65 @@ def bill_line(bill: Bill) -> str:
     return f"sandbox bill: {', '.join(parts)}"
 
 
+def bill_lines(bill: Bill) -> list[str]:
+    """The bill with a line for each model, where there are several."""
+    several = len({line.account for line in bill.models}) > 1
+    rows = [tuple(_cells(line, bill.currency, account=several)) for line in bill.models]
+    return [bill_line(bill), *(_aligned(rows) if len(rows) > 1 else ())]
+
+
+def _cells(line: BillLine, currency: str, *, account: bool) -> Iterator[str]:
+    if account:
+        yield clean(line.account)
+    yield clean(line.model)
+    yield count(line.tasks, "task")
+    yield count(line.images, "image") if line.images else _seconds(line.seconds)
+    yield str(Money(line.amount, currency))
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        yield f"  {'  '.join(cells)}".rstrip()
+
+
+def _seconds(seconds: float) -> str:
+    return count(round(seconds), "second")
+
+
 def serve(
-    screen: Screen, *, port: int, speed: float, accounts: Mapping[str, str], folder: Path | None
+    screen: Screen,
+    *,
+    accounts: Mapping[str, str],
+    folder: Path | None,
+    models: Path | None,
+    faults: Path | None,
+    **choices: Any,
 ) -> ExitCode:
-    """Run a sandbox until a signal. Raises Mistake, MachineError where it cannot start."""
-    sandbox = Sandbox(folder, port=port, speed=speed, keys=accounts)
-    anyio.run(partial(_serve, screen, sandbox, next(iter(accounts)), speed))
+    """Run a sandbox until a signal; `choices` are those of `Sandbox`. Raises Mistake, MachineError
+    where it cannot start.
+    """
+    played = _read(read_models, models, "the models") if models else None
+    try:
+        sandbox = Sandbox(folder, keys=accounts, models=played, faults=faults_of(faults), **choices)
+    except ValueError as error:
+        raise Mistake(f"There is no such sandbox: {error}.") from None
+    anyio.run(partial(_serve, screen, sandbox, next(iter(accounts))))
     return ExitCode.DONE
 
 
-async def _serve(screen: Screen, sandbox: Sandbox, key: str, speed: float) -> None:
+async def _serve(screen: Screen, sandbox: Sandbox, key: str) -> None:
     async with opened(sandbox):
         screen.say(
-            f"The sandbox listens until Ctrl-C; {speed:g} s pass in it in one of ours."
-            " In another shell:"
+            f"The sandbox listens until Ctrl-C; {sandbox.clock.speed:g} s pass in it in one of"
+            f" ours. {sandbox.face_url} shows what is there. In another shell:"
         )
         lines = {"DASHSCOPE_HTTP_BASE_URL": sandbox.base_url, "DASHSCOPE_API_KEY": shlex.quote(key)}
         for name, value in lines.items():
             screen.tell(Text(f"export {name}={clean(value)}", no_wrap=True, overflow="ignore"))
         await _stopped()
-        screen.say(bill_line(sandbox.bill()))
+        screen.say(*bill_lines(sandbox.bill()))
 
 
 async def _stopped() -> None:

@@ -20,6 +20,7 @@ Examples:
 @options.one_manifest
 @options.sandbox_option
 @options.output_option
+@options.catalog_option
 @options.json_option
 def status(**choices: Any) -> Call:
     """Show where the batch of MANIFEST stands: its jobs by state, its troubles, its cost.

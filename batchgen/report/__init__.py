@@ -8,7 +8,8 @@
     stops      what ended a run early, and what to do about it
     progress   a run while it lasts        summary   a run at its end
     plan       what a run would do         status    where a batch stands
-    errors     mistakes and bugs
+    models     what the models take    forecast   how long it takes
+    errors     mistakes, warnings and bugs
 
 Nothing here decides anything, and nothing a person or the service wrote is printed uncleaned.
 ``text``, ``stream`` and ``errors`` import little: a mistake on the command line is told at once.

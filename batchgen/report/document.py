@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from batchgen.api.standing import JobReport
+from batchgen.errors import Problem
 from batchgen.report.money import money_data
 from batchgen.report.text import count
 
@@ -40,3 +42,8 @@ def jobs_data(jobs: Sequence[JobReport]) -> dict[str, Any]:
         "counts": dict(Counter(str(job.state) for job in jobs)),
         "jobs": [job_data(job) for job in jobs],
     }
+
+
+def problems_data(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Mistakes or warnings, each with its place."""
+    return [asdict(problem) for problem in problems]

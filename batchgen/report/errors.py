@@ -5,10 +5,11 @@ from __future__ import annotations
 import platform
 import re
 import traceback
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
-from batchgen.errors import BatchgenError, ManifestError
+from batchgen.errors import BatchgenError, ManifestError, Problem
 from batchgen.report.text import clean
 
 _PACKAGES = ("aiohttp", "anyio", "apsw", "click", "pydantic", "pyyaml", "rich")
@@ -29,6 +30,18 @@ def error_lines(error: BatchgenError) -> list[str]:
     else:
         lines = [f"batchgen: {clean(error.message)}"]
     return [*lines, f"  {clean(error.hint)}"] if error.hint else lines
+
+
+_MOST_WARNINGS = 20
+"""On a screen; a program gets them all."""
+
+
+def warning_lines(warnings: Sequence[Problem]) -> list[str]:
+    """What a person should know before paying, each on a line of its own."""
+    lines = [f"warning: {clean(str(warning))}" for warning in warnings[:_MOST_WARNINGS]]
+    if (more := len(warnings) - _MOST_WARNINGS) > 0:
+        lines.append(f"warning: and {more:,} more; batchgen plan --json lists them")
+    return lines
 
 
 def error_data(error: BatchgenError) -> dict[str, object]:

@@ -1,9 +1,10 @@
-"""The plan of a manifest: what the next run would buy, and for how much."""
+"""The plan of a manifest: what the next run would buy, for how much, and when it would end."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,10 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from batchgen.api.standing import BatchReport, JobReport
+from batchgen.catalog import Money
 from batchgen.manifest import Job, Manifest
-from batchgen.report.document import jobs_data, jobs_listed
+from batchgen.report.document import jobs_data, jobs_listed, problems_data
+from batchgen.report.forecast import Forecast, forecast
 from batchgen.report.money import money_data, spending, totals
-from batchgen.report.text import clean, count, counts
+from batchgen.report.text import clean, count, counts, duration, moment
 from batchgen.report.troubles import troubles
 
 MOST_ROWS = 40
@@ -23,8 +26,14 @@ MOST_ROWS = 40
 _UNKNOWN = "unknown"
 
 
-def plan_view(manifest: Manifest, report: BatchReport, *, every_job: bool = False) -> Group:
-    """The plan for a person; beyond `MOST_ROWS` jobs they are only counted by model."""
+def plan_view(
+    manifest: Manifest, report: BatchReport, *, every_job: bool = False, now: float | None = None
+) -> Group:
+    """The plan for a person; beyond `MOST_ROWS` jobs they are only counted by model.
+
+    ``now`` is where the forecast starts from, in Unix seconds; None: the wall clock's.
+    """
+    expected = forecast(manifest, report)
     parts: list[RenderableType] = [
         Text(f"{clean(report.name)}: {jobs_listed(report.jobs)}", style="bold"),
         Text(f"results: {clean(str(report.folder))}"),
@@ -32,23 +41,52 @@ def plan_view(manifest: Manifest, report: BatchReport, *, every_job: bool = Fals
     if every_job or len(report.jobs) <= MOST_ROWS:
         parts += [Text(), _jobs_table(report.jobs)]
     if report.to_buy:
-        parts += [Text(), _models_table(manifest, report.to_buy)]
-    parts += [Text(), *_next_run(report), *troubles(report.jobs)]
+        parts += [Text(), _models_table(manifest, report.to_buy, expected)]
+    parts += [Text(), *_next_run(report), *_ending(expected, time.time() if now is None else now)]
+    if missing := missing_of(manifest, report):
+        parts.append(Text(f"{missing} more than the budget allows.", style="yellow"))
+    parts += troubles(report.jobs)
     return Group(*parts)
 
 
-def plan_data(report: BatchReport) -> dict[str, Any]:
-    """The plan for a program."""
+def plan_data(manifest: Manifest, report: BatchReport) -> dict[str, Any]:
+    """The plan for a program; ``seconds`` is an estimate that leaves out ``unmeasured`` models."""
+    expected = forecast(manifest, report)
     return {
         "name": report.name,
         "folder": str(report.folder),
         "to_buy": [job.id for job in report.to_buy],
         "to_spend": [money_data(total) for total in totals(job.price for job in report.to_buy)],
         "without_price": [job.id for job in report.to_buy if job.price is None],
+        "models": [
+            {
+                "model": model,
+                "jobs": len(jobs),
+                "to_spend": [money_data(total) for total in totals(job.price for job in jobs)],
+                "seconds": expected.by_model.get(model),
+            }
+            for model, jobs in _by_model(report.to_buy).items()
+        ],
+        "seconds": expected.seconds,
+        "unmeasured": list(expected.unmeasured),
+        "budget": money_data(manifest.budget),
+        "missing": money_data(missing_of(manifest, report)),
         "spent": money_data(report.spent),
         "reserved": money_data(report.reserved),
+        "warnings": problems_data(manifest.warnings),
         **jobs_data(report.jobs),
     }
+
+
+def missing_of(manifest: Manifest, report: BatchReport) -> Money | None:
+    """What the manifest's budget lacks for the worst case of everything; None: nothing."""
+    if manifest.budget is None:
+        return None
+    amounts = [report.spent, report.reserved, *(job.price for job in report.to_buy)]
+    currency = manifest.budget.currency
+    needed = sum(amount.micro for amount in amounts if amount and amount.currency == currency)
+    missing = needed - manifest.budget.micro
+    return Money(missing, currency) if missing > 0 else None
 
 
 def _jobs_table(jobs: Iterable[JobReport]) -> Table:
@@ -60,27 +98,53 @@ def _jobs_table(jobs: Iterable[JobReport]) -> Table:
     return table
 
 
-def _models_table(manifest: Manifest, to_buy: Iterable[JobReport]) -> Table:
+def _models_table(manifest: Manifest, to_buy: Iterable[JobReport], expected: Forecast) -> Table:
     """What is to buy, by model."""
     wanted = {job.id: job for job in manifest.jobs}
-    by_model: dict[str, list[JobReport]] = {}
-    for job in to_buy:
-        by_model.setdefault(job.model, []).append(job)
     table = _table("to buy")
-    for title in ("jobs", "makes", "at most"):
+    for title in ("jobs", "makes", "at most", "takes about"):
         table.add_column(title, justify="right")
-    for model, jobs in by_model.items():
+    for model, jobs in _by_model(to_buy).items():
         made = _made([wanted[job.id] for job in jobs if job.id in wanted])
-        table.add_row(model, f"{len(jobs):,}", made, _sum(jobs))
+        seconds = expected.by_model.get(model)
+        takes = _UNKNOWN if seconds is None else duration(seconds)
+        table.add_row(model, f"{len(jobs):,}", made, _sum(jobs), takes)
     return table
 
 
+def _by_model(jobs: Iterable[JobReport]) -> Mapping[str, list[JobReport]]:
+    by_model: dict[str, list[JobReport]] = {}
+    for job in jobs:
+        by_model.setdefault(job.model, []).append(job)
+    return by_model
+
+
 def _made(jobs: list[Job]) -> str:
-    """``600 seconds`` or ``4 images``, of one model."""
+    """``600 seconds``, ``4 images`` or, where the service decides how long they are, ``3 videos``.
+
+    Of one model.
+    """
     if not jobs:
         return ""
-    unit = jobs[0].model.prices.unit
-    return count(sum(job.request.parameters[unit.asked] for job in jobs), unit)
+    if jobs[0].model.kind == "image":
+        return count(sum(job.request.results for job in jobs), "image")
+    lengths = [int(job.request.parameters.get("duration", 0)) for job in jobs]
+    if min(lengths) > 0:
+        return count(sum(lengths), "second")
+    return count(len(jobs), "video")
+
+
+def _ending(expected: Forecast, now: float) -> Iterator[Text]:
+    left_out = ", ".join(map(clean, expected.unmeasured))
+    if expected.seconds:
+        takes, ends = duration(expected.seconds), moment(now + expected.seconds)
+        without = f", without {left_out}" if left_out else ""
+        yield Text(
+            f"An estimate under the service's limits{without}:"
+            f" it takes {takes}, begun now until {ends}."
+        )
+    elif left_out:
+        yield Text(f"How long it takes is not known: nobody has measured {left_out}.")
 
 
 def _next_run(report: BatchReport) -> Iterator[Text]:

@@ -32,10 +32,10 @@ class Screen:
         for result in results:
             self._out.print(result)
 
-    def tell_json(self, document: Mapping[str, Any]) -> None:
-        """Write one JSON object, on a line of its own."""
+    def tell_json(self, document: Mapping[str, Any], *, indent: int | None = None) -> None:
+        """Write one JSON object, on a line of its own unless it is indented for people."""
         # ASCII, so that no control character and no lone surrogate gets through.
-        self._results.write(json.dumps(document) + "\n")
+        self._results.write(json.dumps(document, indent=indent) + "\n")
         self._results.flush()
 
     def say(self, *notes: str) -> None:

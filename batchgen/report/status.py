@@ -9,8 +9,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from batchgen.api.standing import BatchReport
+from batchgen.catalog import Money
 from batchgen.report.document import jobs_data, jobs_listed
-from batchgen.report.money import money_data, spending
+from batchgen.report.money import money_data, spending, totals
 from batchgen.report.text import clean, counts
 from batchgen.report.troubles import troubles
 
@@ -28,6 +29,7 @@ def status_data(report: BatchReport) -> dict[str, Any]:
         "holder": report.holder,
         "spent": money_data(report.spent),
         "reserved": money_data(report.reserved),
+        "to_spend": [money_data(total) for total in _to_spend(report)],
         **jobs_data(report.jobs),
     }
 
@@ -40,6 +42,11 @@ def _parts(report: BatchReport) -> Iterator[RenderableType]:
         yield Text(f"running: {clean(report.holder)}", style="green")
     else:
         yield Text("running: nobody is at it just now")
-    if so_far := spending(report.spent, report.reserved):
+    if so_far := spending(report.spent, report.reserved, _to_spend(report)):
         yield Text(f"money: {so_far}")
     yield from troubles(report.jobs)
+
+
+def _to_spend(report: BatchReport) -> list[Money]:
+    """The worst case of what is still to buy."""
+    return totals(job.price for job in report.to_buy)

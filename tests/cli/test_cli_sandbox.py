@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from batchgen.api import Settings, load
 from batchgen.cli import main
 from batchgen.cli.rehearsal import Rehearsal
+from batchgen.cli.stand_in import bill_lines
+from batchgen.sandbox import Bill, BillLine
 
 
 def test_a_run_against_a_sandbox(night, start, monkeypatch, capsys):
@@ -107,3 +110,119 @@ def test_a_port_that_is_taken(capsys):
     err = capsys.readouterr().err
     assert "port is taken" in err
     assert "--port" in err
+
+
+SCRIPT = """\
+faults:
+  - at: task
+    prompt: moon
+    do: fail
+"""
+
+
+def test_a_rehearsal_with_faults(night, tmp_path, capsys):
+    """A job whose prompt holds the word is refused, and what fired is free."""
+    script = tmp_path / "faults.yaml"
+    script.write_text(SCRIPT)
+    command = ["run", "night.yaml", "--sandbox", "--speed", "1000000", "--faults", str(script)]
+    assert main([*command, "--only", "moon"]) == 1
+    out, err = capsys.readouterr()
+    assert "DataInspectionFailed" in out + err
+    assert "0 images, USD 0.00" in err
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "night.yaml", "--sandbox"], ["sandbox", "--port", "0"]]
+)
+def test_faults_that_are_no_faults(night, tmp_path, capsys, command):
+    """Exit code 2, each mistake at its place; nothing was sent."""
+    script = tmp_path / "faults.yaml"
+    script.write_text("faults:\n  - at: sumbit\n    do: reset\n  - at: query\n    do: explode\n")
+    assert main([*command, "--faults", str(script)]) == 2
+    err = capsys.readouterr().err
+    assert "faults.yaml:2:9: " in err
+    assert "submit" in err
+    assert "faults.yaml:5:9: " in err
+    assert "2 problems in the faults; nothing was sent." in err
+
+
+def test_faults_belong_to_the_sandbox(night, tmp_path, capsys):
+    """The service has its own."""
+    script = tmp_path / "faults.yaml"
+    script.write_text(SCRIPT)
+    assert main(["run", "night.yaml", "--faults", str(script)]) == 2
+    assert "--faults needs --sandbox" in capsys.readouterr().err
+
+
+def test_models_that_are_no_models(tmp_path, capsys):
+    """Exit code 2, with the file and the place."""
+    models = tmp_path / "models.yaml"
+    models.write_text("models: {mine: {like: wan2.6-t2v, per_second: often}}")
+    assert main(["sandbox", "--port", "0", "--models", str(models)]) == 2
+    err = capsys.readouterr().err
+    assert "models.yaml: models.mine.per_second: " in err
+    assert "1 problem in the models" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "part"),
+    [
+        ("--events", "http://example.com/", "this machine alone"),
+        ("--failures", "2", "not in the range"),
+        ("--faults", "missing.yaml", "does not exist"),
+        ("--key", "=studio", "a key needs at least a character"),
+    ],
+)
+def test_a_sandbox_that_cannot_be(capsys, option, value, part):
+    """Each wrong choice is told at the start."""
+    assert main(["sandbox", "--port", "0", option, value]) == 2
+    assert part in capsys.readouterr().err
+
+
+def test_the_bill_has_a_line_for_each_model():
+    """Aligned, with the accounts where there are several; one model needs no table."""
+    fox = BillLine("studio", "wan2.6-t2v", 12, 10, 2, 0, 50.0, 0, 5_000_000)
+    still = BillLine("shop", "wan2.5-t2i-preview", 1, 1, 0, 0, 0, 4, 120_000)
+    totals = {"succeeded": 11, "failed": 2, "canceled": 0, "images": 4, "amount": 5_120_000}
+    bill = Bill(
+        tasks_created=13,
+        video_seconds=50.25,
+        equal_requests=0,
+        models=(fox, still),
+        equal=(),
+        **totals,
+    )
+    first, *lines = bill_lines(bill)
+    assert first.startswith("sandbox bill: 13 tasks, 50 seconds of video, 4 images, USD 5.12 (not")
+    assert lines == [
+        "  studio  wan2.6-t2v          12 tasks  50 seconds  USD 5.00",
+        "  shop    wan2.5-t2i-preview  1 task    4 images    USD 0.12",
+    ]
+    assert len(bill_lines(replace(bill, models=(fox,)))) == 1
+
+
+async def test_every_choice_reaches_the_sandbox(start, tmp_path):
+    """What the command line says of the sandbox's ways is how it answers."""
+    process = start(
+        "sandbox",
+        "--port",
+        "0",
+        "--speed",
+        "60",
+        "--strict",
+        "--shared-queries",
+        "--region",
+        "moon",
+    )
+    url = process.stdout.readline().partition("=")[2].strip()
+    headers = {"Authorization": "Bearer sk-sandbox", "X-DashScope-Async": "enable"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        async with session.get(f"{url}/tasks") as answer:
+            assert answer.status == 403
+        body = {"model": "wan2.6-t2v", "input": {"prompt": "fox"}}
+        path = "/services/aigc/video-generation/video-synthesis"
+        async with session.post(url + path, json=body) as answer:
+            assert answer.status == 200
+        async with session.get(f"{url}/tasks", headers={"X-DashScope-Async": ""}) as answer:
+            (row,) = (await answer.json())["data"]
+            assert row["region"] == "moon"

@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
+from PIL import Image
 
 from batchgen.cli import main
 
@@ -17,6 +19,37 @@ def test_looking_leaves_no_trace(night, command):
     """Neither makes a folder, asks for a key or needs the network."""
     assert main([command, "night.yaml"]) == 0
     assert [path.name for path in night.parent.iterdir()] == ["night.yaml"]
+
+
+TEN_MODELS = {
+    "wan2.6-t2v": "",
+    "wan2.7-t2v": "",
+    "wan2.5-t2v-preview": "",
+    "wan2.2-t2v-plus": "",
+    "wan3.0-video": "",
+    "wan2.6-i2v": "img_url: a.png",
+    "wan2.7-i2v": "media: [{type: first_frame, url: a.png}]",
+    "wan2.6-r2v": "reference_urls: [a.png, a.png]",
+    "wan2.6-image": "images: a.png",
+    "wan2.6-t2i": "n: 2",
+}
+
+
+def test_ten_thousand_jobs_over_ten_models_are_planned_within_seconds(night, capsys):
+    """A very large manifest, with pictures, is checked and priced while one waits for it."""
+    Image.new("RGB", (640, 480)).save(night.parent / "a.png")
+    jobs = [
+        f"- {{id: job-{n}-{lane}, model: {model}, prompt: 'take {n}, rain', {keys}}}"
+        for n in range(1_000)
+        for lane, (model, keys) in enumerate(TEN_MODELS.items())
+    ]
+    night.write_text("jobs:\n" + "\n".join(jobs))
+    started = time.process_time()
+    assert main(["plan", "night.yaml"]) == 0
+    assert time.process_time() - started < 8
+    told = capsys.readouterr().out
+    assert "The next run buys 10,000 jobs for USD" in told
+    assert all(model in told for model in TEN_MODELS)
 
 
 def test_plan_only_some(night, capsys):

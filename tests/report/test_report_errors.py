@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batchgen.errors import BatchHeld, ManifestError, Mistake, Problem
-from batchgen.report.errors import bug_report, error_lines, refusal_data
+from batchgen.report.errors import bug_report, error_lines, refusal_data, warning_lines
 
 
 def test_every_problem_has_a_line():
@@ -25,6 +25,16 @@ def test_a_mistake_has_its_hint():
     """What is wrong, then what to do, without controls."""
     lines = error_lines(Mistake("no \x1bkey", hint="set one"))
     assert lines == [r"batchgen: no \x1bkey", "  set one"]
+
+
+def test_warnings_are_lines_and_not_too_many():
+    """Each warning at its place, without controls; beyond a screenful they are counted."""
+    assert warning_lines([Problem("a.yaml", 3, 5, "a \x1btail", "cut it")]) == [
+        r"warning: a.yaml:3:5: a \x1btail (cut it)"
+    ]
+    lines = warning_lines([Problem("a.yaml", n, 1, "x") for n in range(1, 1_101)])
+    assert len(lines) == 21
+    assert lines[-1] == "warning: and 1,080 more; batchgen plan --json lists them"
 
 
 def test_a_refusal_is_json_too():

@@ -26,6 +26,26 @@ def test_a_running_batch(job, batch, shown):
     ]
 
 
+def test_money_to_the_end(job, batch, shown):
+    """What is spent, reserved and still to buy, and what it comes to at most."""
+    report = batch(
+        job("a"),
+        job("b", state="rendering"),
+        job("c", state="new"),
+        job("d", state="pending", price=Money(2_000_000, "USD")),
+        spent=Money(500_000, "USD"),
+        reserved=Money(1_000_000, "USD"),
+    )
+    assert (
+        "money: spent USD 0.50, up to USD 1.00 more for what is under way or in doubt, up to"
+        " USD 2.50 for what is still to buy, USD 4.00 in all at most"
+    ) in shown(status_view(report))
+    assert status_data(report)["to_spend"] == [{"amount": 2.5, "currency": "USD"}]
+    assert "money: up to USD 0.50 for what is still to buy" in shown(
+        status_view(batch(job("c", state="new")))
+    )
+
+
 def test_each_kind_of_trouble_has_its_advice(job, batch, shown):
     """Every state that needs a person says what the person can do."""
     states = ("in doubt", "stuck", "lost", "expired", "cancelled", "partial", "failed", "changed")
