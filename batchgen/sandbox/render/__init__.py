@@ -6,7 +6,10 @@ Rules.
 2. A file is whole before its first byte is sent, so that its length is known; it is the same
    however often it is made.
 3. Rendering has two threads of its own; it never competes with the disk work of the loop's default
-   executor.
+   executor. Two results at a time are all that is in memory; the others wait.
+4. What is equal is made once: a result (until it has to make room for others), a picture at the
+   size in which it is shown, a chord, the frames of a picture that stands still. The task stands on
+   the frame, so two tasks never share a file.
 """
 
 from __future__ import annotations
@@ -39,8 +42,6 @@ class Studio(Protocol):
 
     def font_name(self) -> str: ...
 
-    def measure(self, path: Path) -> tuple[int, int]: ...
-
     def make(self, order: Order, task_id: str, place: int, inputs: Path, target: Path) -> None: ...
 
 
@@ -59,11 +60,6 @@ class Renderer:
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-    async def measure(self, path: Path) -> tuple[int, int]:
-        """Width and height of a picture, completely decoded. Raises Flaw when it is none."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._studio.measure, path)
 
     async def file(self, order: Order, task_id: str, place: int) -> Path:
         """The file of one result: the video (`place` 0), or the image with that number.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from batchgen.sandbox.orders import Order
-from batchgen.sandbox.render.card import Card
-from batchgen.sandbox.render.pictures import measure
+from batchgen.sandbox.render.scene import Scene
 from batchgen.sandbox.render.typeface import typeface
 from batchgen.sandbox.render.video import encode
+from batchgen.sandbox.render.wiring import wiring
 
-__all__ = ["font_name", "make", "measure"]
+__all__ = ["font_name", "make"]
 
 
 def font_name() -> str:
@@ -18,9 +18,12 @@ def font_name() -> str:
 
 
 def make(order: Order, task_id: str, place: int, inputs: Path, target: Path) -> None:
-    """Write the video, or the image of that place (from 1), to `target`."""
-    card = Card(order, task_id, place, inputs)
+    """Write the video, or the image of that place (from 1), to `target`. Raises OSError where there
+    is no room.
+    """
+    scene = Scene(order, task_id, place, inputs)
     if order.seconds:
-        encode(order, card, target)
+        given = wiring(order).sound
+        encode(order, scene, inputs / given.digest if given else None, target)
     else:
-        card.still().save(target, "PNG", compress_level=3)
+        scene.still().save(target, "PNG", compress_level=3)

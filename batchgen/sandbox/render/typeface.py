@@ -74,6 +74,15 @@ class Typeface:
                     used += length
         return [*lines, line.rstrip()] if line.strip() else lines
 
+    def cut(self, text: str, size: int, width: float) -> str:
+        """`text`, or as much of it as fits the width before an ellipsis."""
+        font = self.at(size)
+        if font.getlength(text) <= width:
+            return text
+        while text and font.getlength(text + "…") > width:
+            text = text[:-1]
+        return text.rstrip() + "…"
+
     def _load(self, size: int, layout: ImageFont.Layout | None) -> ImageFont.FreeTypeFont:
         if self._path is not None:
             return ImageFont.truetype(
