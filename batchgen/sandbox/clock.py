@@ -10,6 +10,10 @@ with every answer, so that it is never behind a time somebody has seen, unless t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+
+_LATE = 0.001
+"""Seconds of the loop: rounding must not make an alarm ring before its time."""
 
 
 class Clock:
@@ -25,3 +29,11 @@ class Clock:
 
     def now(self) -> float:
         return self._start + (self._loop.time() - self._origin) * self.speed
+
+    def at(self, time: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call it when this time has come."""
+        when = self._origin + (time - self._start) / self.speed
+        return self._loop.call_at(when + _LATE, callback)
+
+    async def until(self, time: float) -> None:
+        await asyncio.sleep(max(0.0, (time - self.now()) / self.speed))

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from batchgen.sandbox.database import Database
 from batchgen.sandbox.orders import Order
-from batchgen.sandbox.tasks.store import Status, Store, Task
+from batchgen.sandbox.tasks.store import Store
+from batchgen.sandbox.tasks.task import Status, Task
 
 pytestmark = pytest.mark.looptime
 SMALL = {"size": "624*624"}
@@ -172,7 +174,7 @@ def task(number):
     work = Order(
         model="wan2.5-t2v-preview", prompt="fox", seed=1, width=624, height=624, tier="480P",
         ratio="", seconds=5, fps=30, sound=True, images=0, together=False, story=False,
-        extend=True, watermark=False, picture=None, cost=1,
+        extend=True, watermark=False, inputs=(), cost=1,
     )  # fmt: skip
     return Task(
         number=number, id=f"task {number}", request_id="r", account="a", model=work.model,
@@ -182,14 +184,15 @@ def task(number):
 
 async def test_a_broken_disk_is_an_oserror(tmp_path):
     """SQLite's errors stay in the store, which goes on where it was when the disk is back."""
-    store = Store(tmp_path / "sandbox.sqlite")
+    database = Database(tmp_path / "sandbox.sqlite")
+    store = Store(database)
     first, second = task(1), task(2)
     store.create(first)
     with no_file_may_grow():
         for refused in (
             lambda: store.create(second),
             lambda: store.update([first.started(2.0)]),
-            lambda: store.remember("clock", 5.0),
+            lambda: database.remember("clock", 5.0),
         ):
             with pytest.raises(OSError, match="disk I/O error"):
                 refused()
@@ -197,17 +200,18 @@ async def test_a_broken_disk_is_an_oserror(tmp_path):
     assert store.next_number() == 2
     store.create(second)
     store.update([first.canceled(2.0)])
-    store.close()
-    store = Store(tmp_path / "sandbox.sqlite")
+    database.close()
+    database = Database(tmp_path / "sandbox.sqlite")
+    store = Store(database)
     assert [one.status for one in map(store.find, ("task 1", "task 2")) if one] == [
         Status.CANCELED,
         Status.PENDING,
     ]
-    store.close()
+    database.close()
 
 
 async def test_a_file_that_cannot_be_opened_is_an_oserror(tmp_path):
     """A folder in the place of the file is no traceback."""
     (tmp_path / "sandbox.sqlite").mkdir()
     with pytest.raises(OSError, match="unable to open database file"):
-        Store(tmp_path / "sandbox.sqlite")
+        Database(tmp_path / "sandbox.sqlite")

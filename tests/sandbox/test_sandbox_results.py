@@ -98,6 +98,33 @@ async def test_an_expired_url_is_refused_in_xml(client):
     assert "<ServerTime>2026-09-22T" in body
 
 
+async def test_a_url_to_get_is_none_to_ask_about(client):
+    """The method is part of what is signed: HEAD is refused, and has no body."""
+    url = await finished(client)
+    async with client.session.head(url) as answer:
+        assert (answer.status, await answer.read()) == (403, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/", 403, "AccessDenied"),
+        ("GET", "/1d/nothing.mp4", 403, "AccessDenied"),
+        ("PUT", "/x", 405, "MethodNotAllowed"),
+        ("POST", "/elsewhere", 405, "MethodNotAllowed"),
+    ],
+)
+async def test_the_object_store_refuses_in_xml(client, method, path, status, code):
+    """Whatever is asked of it; nobody may look around."""
+    origin = "/".join((await finished(client)).split("/")[:3])
+    async with client.session.request(method, origin + path) as answer:
+        body = await answer.text()
+        assert (answer.status, answer.content_type) == (status, "application/xml")
+        assert f"<Code>{code}</Code>" in body
+        assert f"<RequestId>{answer.headers['x-oss-request-id']}</RequestId>" in body
+        assert answer.headers["Server"] == "AliyunOSS"
+
+
 async def test_every_answer_carries_the_sandboxs_date(client):
     """The API and the object store tell the same, virtual time."""
     url = await finished(client)

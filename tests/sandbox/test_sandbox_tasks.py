@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.sandbox.tasks.scheduler import Lane
-from batchgen.sandbox.tasks.store import Status, Task
+from batchgen.sandbox.tasks.lanes import Lane
+from batchgen.sandbox.tasks.task import Status, Task
 
 looptime = pytest.mark.looptime
 
@@ -146,12 +146,31 @@ def test_looking_more_often_changes_nothing(work, slots, looks):
     """The times of all starts and ends are the same, whenever anybody looks."""
 
     def history(moments):
-        lane = Lane(slots)
+        lane = Lane()
         for number, (ready, run) in enumerate(work):
             lane.add(a_task(number, ready, run))
-        return [task for moment in moments for task in lane.settle(moment)]
+        return [task for moment in moments for task in lane.settle(moment, slots)]
 
     assert history([*sorted(looks), 10_000]) == history([10_000])
+
+
+@given(
+    st.lists(st.tuples(times, times.map(lambda x: x + 0.5)), min_size=1, max_size=12),
+    st.lists(st.tuples(times, st.integers(0, 4)), max_size=8),
+)
+def test_slots_that_come_and_go_lose_nothing(work, looks):
+    """Whatever the number of slots at each look, every task ends once, in the order of its times;
+    none is stopped when slots are taken away.
+    """
+    lane = Lane()
+    for number, (ready, run) in enumerate(work):
+        lane.add(a_task(number, ready, run))
+    history = [task for moment, slots in sorted(looks) for task in lane.settle(moment, slots)]
+    history += lane.settle(10_000, 1)
+    ended = [task for task in history if task.status is Status.SUCCEEDED]
+    assert sorted(task.number for task in ended) == list(range(len(work)))
+    assert all(task.ended == task.scheduled + task.run for task in ended)
+    assert not lane.busy
 
 
 @given(
@@ -160,10 +179,10 @@ def test_looking_more_often_changes_nothing(work, slots, looks):
 )
 def test_slots_are_never_exceeded_and_nobody_overtakes(work, slots):
     """At every start fewer than all slots are taken, and starts are in the order of arrival."""
-    lane = Lane(slots)
+    lane = Lane()
     for number, (ready, run) in enumerate(work):
         lane.add(a_task(number, ready, run))
-    ended = [task for task in lane.settle(10_000) if task.status is Status.SUCCEEDED]
+    ended = [task for task in lane.settle(10_000, slots) if task.status is Status.SUCCEEDED]
     assert len(ended) == len(work)
     ended.sort(key=lambda task: task.number)
     starts = [task.scheduled for task in ended]

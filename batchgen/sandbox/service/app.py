@@ -1,5 +1,5 @@
 """The API below `/api/v1`: its routes, and what every answer has in common (Wan API references;
-Manage asynchronous tasks, 2026).
+Manage asynchronous tasks, 2026). Beside it, without a key: the sandbox's own pages.
 """
 
 from __future__ import annotations
@@ -10,14 +10,34 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from batchgen.sandbox import face
 from batchgen.sandbox.disk import in_words
+from batchgen.sandbox.faults import middleware
+from batchgen.sandbox.models import Path
 from batchgen.sandbox.orders import Refusal
+from batchgen.sandbox.service.access import Access, Caller
+from batchgen.sandbox.service.generation import Generation
+from batchgen.sandbox.service.intake import Intake
+from batchgen.sandbox.service.limits import Limits
 from batchgen.sandbox.service.parts import Parts
 from batchgen.sandbox.service.queries import Queries
 from batchgen.sandbox.service.submit import Submission
-from batchgen.sandbox.service.wire import account_key, flat_error, json_answer, request_id_key
+from batchgen.sandbox.service.uploads import UploadPolicies
+from batchgen.sandbox.service.wire import (
+    account_key,
+    arrival_key,
+    dress,
+    flat_error,
+    json_answer,
+    key_id_key,
+    request_id_key,
+    whole_number,
+)
 
 LARGEST_BODY = 64 << 20
+
+TOKEN_SECONDS = 60
+MOST_TOKEN_SECONDS = 1800
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -27,21 +47,41 @@ class Api:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._access = Access(parts.keys, parts.clock)
 
     def application(self) -> web.Application:
-        submission, queries = Submission(self._parts), Queries(self._parts)
-        application = web.Application(middlewares=[self._answered], client_max_size=LARGEST_BODY)
-        slash = "{slash:/?}"
-        application.add_routes(
-            [
-                web.post(f"/api/v1/services/aigc/{{path:[^/]+/[^/]+}}{slash}", submission.submit),
-                web.get(f"/api/v1/tasks{slash}", queries.list, allow_head=False),
-                web.get(f"/api/v1/tasks/{{task_id}}{slash}", queries.query, allow_head=False),
-                web.post(f"/api/v1/tasks/{{task_id}}/cancel{slash}", queries.cancel),
-                web.get("/sandbox/bill", self._bill, allow_head=False),
-            ]
+        misbehaving = middleware(
+            self._parts.faults,
+            find=self._parts.scheduler.by_id,
+            refuse=_refused,
+            account=lambda request: request[account_key],
         )
+        application = web.Application(
+            middlewares=[self._answered, misbehaving], client_max_size=LARGEST_BODY
+        )
+        application.on_response_prepare.append(self._dressed)
+        application.add_routes(self._routes())
+        application.add_routes(face.routes(self._parts))
         return application
+
+    def _routes(self) -> list[web.RouteDef]:
+        parts, intake = self._parts, Intake(self._parts)
+        submission, generation = Submission(parts, intake), Generation(parts, intake)
+        queries, limits, policies = Queries(parts), Limits(parts), UploadPolicies(parts)
+        return [
+            _post(f"/services/aigc/{Path.MULTIMODAL}", generation.generate),
+            _post(f"/services/aigc/{Path.FACE_DETECT}", generation.detect),
+            _post("/services/aigc/{path:[^/]+/[^/]+}", submission.submit),
+            _get("/tasks", queries.list),
+            _get("/tasks/{task_id}", queries.query),
+            _post("/tasks/{task_id}/cancel", queries.cancel),
+            _get("/uploads", policies.show),
+            _get("/models/limits", limits.show),
+            _get("/quotas", limits.show),
+            _post("/models/limits", limits.update),
+            _post("/tokens", self._token),
+            web.get("/sandbox/bill", face.local_only(self._bill), allow_head=False),
+        ]
 
     @web.middleware
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -49,30 +89,57 @@ class Api:
         too, as throttling.
         """
         request_id = request[request_id_key] = str(uuid4())
+        request[arrival_key] = self._parts.clock.now()
         try:
             if request.path.startswith("/api/"):
-                request[account_key] = self._account(request)
-            response = await handler(request)
+                caller = self._caller(request)
+                request[account_key], request[key_id_key] = caller.account, caller.key_id
+            return await handler(request)
         except Refusal as refusal:
-            response = flat_error(refusal.status, refusal.code, refusal.message, request_id)
+            return flat_error(refusal.status, refusal.code, refusal.message, request_id)
         except OSError as error:
-            response = flat_error(503, "Throttling", in_words(error), request_id)
+            return flat_error(503, "Throttling", in_words(error), request_id)
+        except web.HTTPRequestEntityTooLarge:
+            return flat_error(413, "BadRequest.TooLarge", "Payload Too Large", request_id)
         except web.HTTPException as error:
-            response = flat_error(
-                error.status, error.reason.title().replace(" ", ""), error.reason, request_id
-            )
-        if request.method == "POST":
-            response.headers["x-request-id"] = request_id
-        return response
+            code = error.reason.title().replace(" ", "")
+            return flat_error(error.status, code, error.reason, request_id)
 
-    def _account(self, request: web.Request) -> str:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or not key:
-            raise Refusal(401, "InvalidApiKey", "No API-key provided.")
-        account = self._parts.keys.get(key.strip())
-        if account is None:
-            raise Refusal(401, "InvalidApiKey", "Invalid API-key provided.")
-        return account
+    def _caller(self, request: web.Request) -> Caller:
+        caller = self._access.caller(request.headers.get("Authorization", ""))
+        wrong_place = request.method == "GET" and (
+            request.headers.get("X-DashScope-Async") == "enable"
+        )
+        if wrong_place and self._parts.conduct.strict:
+            # Two clients had this of the service; its own pages do not say so.
+            raise Refusal(
+                403, "AccessDenied", "current user api does not support asynchronous calls"
+            )
+        return caller
+
+    async def _token(self, request: web.Request) -> web.StreamResponse:
+        seconds = whole_number(
+            request.query, "expire_in_seconds", TOKEN_SECONDS, MOST_TOKEN_SECONDS
+        )
+        caller = Caller(request[account_key], request[key_id_key])
+        token, expires = self._access.temporary(caller, seconds)
+        return json_answer({"token": token, "expires_at": expires})
 
     async def _bill(self, _: web.Request) -> web.StreamResponse:
         return json_answer(asdict(self._parts.scheduler.bill()))
+
+    async def _dressed(self, request: web.Request, response: web.StreamResponse) -> None:
+        if request.path.startswith("/api/"):
+            dress(request, response, request[arrival_key], self._parts.clock.now())
+
+
+def _refused(request: web.Request, status: int, code: str, message: str) -> web.Response:
+    return flat_error(status, code, message, request[request_id_key])
+
+
+def _get(path: str, handler: Handler) -> web.RouteDef:
+    return web.get(f"/api/v1{path}{{slash:/?}}", handler, allow_head=False)
+
+
+def _post(path: str, handler: Handler) -> web.RouteDef:
+    return web.post(f"/api/v1{path}{{slash:/?}}", handler)

@@ -9,18 +9,28 @@ from datetime import datetime
 
 from aiohttp import web
 
-from batchgen.sandbox.faults import Point
-from batchgen.sandbox.models import MODELS
 from batchgen.sandbox.orders import Refusal
 from batchgen.sandbox.service import answers
-from batchgen.sandbox.service.interruptions import interrupted
 from batchgen.sandbox.service.parts import Parts
-from batchgen.sandbox.service.quotas import Quotas
-from batchgen.sandbox.service.wire import account_key, json_answer, request_id_key, throttled
+from batchgen.sandbox.service.wire import (
+    account_key,
+    invalid,
+    json_answer,
+    request_id_key,
+    throttled,
+    whole_number,
+)
 from batchgen.sandbox.tasks.scheduler import RETENTION
+from batchgen.sandbox.tasks.store import Query
+from batchgen.sandbox.tasks.task import Status
 
 QUERIES_PER_SECOND = 20
-"""Per account, for query, list and cancel each (Manage asynchronous tasks)."""
+"""Per account, for query, list and cancel each (Manage asynchronous tasks); for all together on
+QwenCloud.
+"""
+
+MOST_PAGE = 1000
+"""Rows of a page; no page of the documentation has a bound (*chosen*)."""
 
 
 class Queries:
@@ -29,68 +39,35 @@ class Queries:
 
     async def query(self, request: web.Request) -> web.StreamResponse:
         account, task_id = request[account_key], request.match_info["task_id"]
-        check_rate(self._parts.quotas, account, "query")
+        self._check_rate(account, "query")
         task = self._parts.scheduler.find(account, task_id)
-        refused = interrupted(
-            self._parts.faults,
-            request,
-            Point.QUERY,
-            task.model if task else "",
-            task.prompt if task else "",
-        )
-        if refused is not None:
-            return refused
         request_id = request[request_id_key]
         if task is None:
             return json_answer(answers.unknown(task_id, request_id))
-        return json_answer(answers.task(task, self._parts.signer.urls(task), request_id))
+        model, urls = self._parts.models[task.model], self._parts.signer.urls(task)
+        return json_answer(answers.task(model, task, urls, request_id))
 
     async def list(self, request: web.Request) -> web.StreamResponse:
-        account, query = request[account_key], request.query
-        check_rate(self._parts.quotas, account, "list")
-        refused = interrupted(
-            self._parts.faults, request, Point.LIST, query.get("model_name", ""), ""
-        )
-        if refused is not None:
-            return refused
-        tasks = self._parts.scheduler.listed(
-            account,
-            self._window(query),
-            model=query.get("model_name", ""),
-            status=query.get("status", ""),
-            task_id=query.get("task_id", ""),
-        )
-        page, size = _whole(query, "page_no", 1), _whole(query, "page_size", 10)
-        rows = tasks[(page - 1) * size : page * size]
+        account = request[account_key]
+        self._check_rate(account, "list")
+        query = self._asked(request.query)
+        total, tasks = self._parts.scheduler.listed(account, query)
         return json_answer(
             {
                 "request_id": request[request_id_key],
-                "total": len(tasks),
-                "total_page": -(-len(tasks) // size),
-                "page_no": page,
-                "page_size": size,
+                "total": total,
+                "total_page": -(-total // query.size),
+                "page_no": query.page,
+                "page_size": query.size,
                 "data": [
-                    answers.listed(row, MODELS[row.model].path, self._parts.region) for row in rows
+                    answers.listed(self._parts.models[task.model], task, self._parts.region)
+                    for task in tasks
                 ],
             }
         )
 
-    def _window(self, query: Mapping[str, str]) -> tuple[float, float]:
-        """At most 24 hours; the end is now, the start 24 hours before the end, unless given.
-
-        No page names the zone of `start_time` and `end_time`: read as UTC+8, like all times of the
-        service.
-        """
-        end = _moment(query, "end_time", self._parts.clock.now())
-        start = _moment(query, "start_time", end - RETENTION)
-        if not 0 <= end - start <= RETENTION:
-            raise Refusal(
-                400, "InvalidParameter", "The time window must not be longer than 24 hours."
-            )
-        return start, end
-
     async def cancel(self, request: web.Request) -> web.StreamResponse:
-        check_rate(self._parts.quotas, request[account_key], "cancel")
+        self._check_rate(request[account_key], "cancel")
         if not self._parts.scheduler.cancel(request[account_key], request.match_info["task_id"]):
             raise Refusal(
                 400,
@@ -99,24 +76,51 @@ class Queries:
             )
         return json_answer({"request_id": request[request_id_key]})
 
+    def _check_rate(self, account: str, operation: str) -> None:
+        subject = "queries" if self._parts.conduct.shared_queries else operation
+        if not self._parts.quotas.admits((account, subject), QUERIES_PER_SECOND):
+            raise throttled()
 
-def check_rate(quotas: Quotas, account: str, operation: str) -> None:
-    if not quotas.admits((account, operation), QUERIES_PER_SECOND):
-        raise throttled()
+    def _asked(self, query: Mapping[str, str]) -> Query:
+        """Raises Refusal."""
+        status = query.get("status", "")
+        if status not in {"", "UNKNOWN", *Status}:
+            raise invalid(f"status must be one of {', '.join(Status)}, UNKNOWN")
+        start, end = self._window(query)
+        now = self._parts.clock.now()
+        return Query(
+            start=start,
+            end=min(end, now - self._parts.faults.list_lag(now)),
+            model=query.get("model_name", ""),
+            status=status,
+            task_id=query.get("task_id", ""),
+            key_id=query.get("api_key_id", ""),
+            page=whole_number(query, "page_no", 1, 1 << 31),
+            size=whole_number(query, "page_size", 10, MOST_PAGE),
+        )
+
+    def _window(self, query: Mapping[str, str]) -> tuple[float, float]:
+        """At most 24 hours: before the end where only that is given, after the start where only
+        that is, and before now where neither is.
+
+        No page names the zone of `start_time` and `end_time`: read as UTC+8, like all times of the
+        service.
+        """
+        start, end = _moment(query, "start_time"), _moment(query, "end_time")
+        if end is None:
+            end = self._parts.clock.now() if start is None else start + RETENTION
+        if start is None:
+            start = end - RETENTION
+        if not 0 <= end - start <= RETENTION:
+            raise invalid("The time window must not be longer than 24 hours.")
+        return start, end
 
 
-def _whole(query: Mapping[str, str], name: str, default: int) -> int:
-    value = query.get(name, str(default))
-    if not value.isdecimal() or int(value) < 1:
-        raise Refusal(400, "InvalidParameter", f"{name} must be a whole number above zero")
-    return int(value)
-
-
-def _moment(query: Mapping[str, str], name: str, default: float) -> float:
-    if name not in query:
-        return default
+def _moment(query: Mapping[str, str], name: str) -> float | None:
+    if not query.get(name):
+        return None
     try:
         moment = datetime.strptime(query[name] + "+0800", "%Y%m%d%H%M%S%z")
     except ValueError:
-        raise Refusal(400, "InvalidParameter", f"{name} must be YYYYMMDDhhmmss") from None
+        raise invalid(f"{name} must be YYYYMMDDhhmmss") from None
     return moment.timestamp()

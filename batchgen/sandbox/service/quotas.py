@@ -10,7 +10,7 @@ from collections.abc import Hashable
 
 
 class Quotas:
-    """At most N admitted requests in any second, for each subject by itself (a sliding window, no
+    """At most N admitted requests in any period, for each subject by itself (a sliding window, no
     burst on top).
     """
 
@@ -18,12 +18,26 @@ class Quotas:
         self._loop = loop
         self._admitted: defaultdict[Hashable, deque[float]] = defaultdict(deque)
 
-    def admits(self, subject: Hashable, per_second: int) -> bool:
-        now = self._loop.time()
-        recent = self._admitted[subject]
-        while recent and recent[0] <= now - 1:
-            recent.popleft()
-        if len(recent) >= per_second:
+    def admits(self, subject: Hashable, most: int, seconds: float = 1.0) -> bool:
+        recent = self._recent(subject, seconds)
+        if len(recent) >= most:
             return False
-        recent.append(now)
+        recent.append(self._loop.time())
         return True
+
+    def rises_steadily(self, subject: Hashable) -> bool:
+        """Whether a second more of this pace is no more than twice the second before; a first
+        request always is.
+        """
+        recent, last = self._recent(subject, 2.0), self._loop.time() - 1
+        now = sum(time > last for time in recent)
+        if now + 1 > max(1, 2 * (len(recent) - now)):
+            return False
+        recent.append(self._loop.time())
+        return True
+
+    def _recent(self, subject: Hashable, seconds: float) -> deque[float]:
+        recent, start = self._admitted[subject], self._loop.time() - seconds
+        while recent and recent[0] <= start:
+            recent.popleft()
+        return recent

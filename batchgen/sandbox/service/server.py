@@ -11,17 +11,17 @@ from email.utils import formatdate
 from aiohttp import web
 
 from batchgen.sandbox.clock import Clock
-from batchgen.sandbox.tasks.store import Store
+from batchgen.sandbox.database import Database
 
 
-def listen(host: str, port: int | None, store: Store, name: str) -> socket.socket:
+def listen(host: str, port: int | None, database: Database, name: str) -> socket.socket:
     """A listening socket on `port`, else on the one remembered as `name`, else on any free one;
     remembered again.
 
     A URL handed out before a restart goes on working that way. Raises OSError when a port that was
     asked for is taken, or the new one cannot be remembered.
     """
-    remembered = store.recall(name)
+    remembered = database.recall(name)
     if port is None and remembered is not None:
         try:
             return _bound(host, int(remembered))
@@ -29,7 +29,7 @@ def listen(host: str, port: int | None, store: Store, name: str) -> socket.socke
             pass
     listener = _bound(host, port or 0)
     try:
-        store.remember(name, listener.getsockname()[1])
+        database.remember(name, listener.getsockname()[1])
     except OSError:
         listener.close()
         raise
@@ -37,16 +37,16 @@ def listen(host: str, port: int | None, store: Store, name: str) -> socket.socke
 
 
 async def serve(
-    application: web.Application, listener: socket.socket, clock: Clock, store: Store
+    application: web.Application, listener: socket.socket, clock: Clock, database: Database
 ) -> web.AppRunner:
-    """Every answer carries the clock's time, and the store remembers the clock before it does,
+    """Every answer carries the clock's time, and the database remembers the clock before it does,
     unless the disk refuses.
     """
 
     async def dated(_: web.Request, response: web.StreamResponse) -> None:
         now = clock.now()
         with suppress(OSError):
-            store.remember("clock", now)
+            database.remember("clock", now)
         response.headers["Date"] = formatdate(now, usegmt=True)
 
     application.on_response_prepare.append(dated)

@@ -1,10 +1,10 @@
-"""The object store: results behind signed URLs, on a port of its own, where an API key means
-nothing.
+"""The object store: results behind signed URLs and forms for uploads, on a port of its own, where
+an API key means nothing.
 
 The URL is OSS's: the path names the file, `Expires` is in Unix seconds, and `Signature` is an HMAC-
-SHA1 over both (Object Storage Service, Include signatures in URLs). Refusals are OSS's XML. Ranges
-follow OSS's default behaviour too: a range that the file does not have is answered with the whole
-file (GetObject, `x-oss-range-behavior`).
+SHA1 over both and the method, so that a URL to GET is none to HEAD (Object Storage Service, Include
+signatures in URLs). Refusals are OSS's XML. Ranges follow OSS's default behaviour too: a range that
+the file does not have is answered with the whole file (GetObject, `x-oss-range-behavior`).
 """
 
 from __future__ import annotations
@@ -12,42 +12,57 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import hmac
-from contextlib import suppress
+import re
 from datetime import UTC, datetime
+from email.utils import formatdate
 from pathlib import Path
-from uuid import uuid4
-from xml.sax.saxutils import escape
 
 from aiohttp import web
 
 from batchgen.sandbox.clock import Clock
-from batchgen.sandbox.connections import reset
 from batchgen.sandbox.disk import in_words
-from batchgen.sandbox.faults import Answer, CutShort, Faults, Point, Reset
+from batchgen.sandbox.faults import Faults, middleware
 from batchgen.sandbox.render import Renderer
+from batchgen.sandbox.storage.forms import Forms
 from batchgen.sandbox.storage.signer import Signer
+from batchgen.sandbox.storage.uploads import FORM_PATH, Uploads
+from batchgen.sandbox.storage.xml import refused, request_id
 from batchgen.sandbox.tasks.scheduler import Scheduler
-from batchgen.sandbox.tasks.store import Task
+from batchgen.sandbox.tasks.task import Status, Task
+
+_RESULT = re.compile(r"/1d/.+/(?P<task>[0-9a-f-]{36}?)(?:-(?P<place>\d+)\.png|\.mp4)")
 
 
 class ObjectStore:
     def __init__(
-        self, scheduler: Scheduler, renderer: Renderer, signer: Signer, clock: Clock, faults: Faults
+        self,
+        *,
+        scheduler: Scheduler,
+        renderer: Renderer,
+        signer: Signer,
+        uploads: Uploads,
+        clock: Clock,
+        faults: Faults,
     ) -> None:
         self._scheduler = scheduler
         self._renderer = renderer
         self._signer = signer
+        self._forms = Forms(uploads, signer, clock)
         self._clock = clock
         self._faults = faults
 
     def application(self) -> web.Application:
-        application = web.Application()
-        application.router.add_get(
-            "/1d/{shard}/{day}/{folder}/{task_id:[0-9a-f-]{36}}{place:(-[0-9]+)?}.{kind:mp4|png}",
-            self._get,
-            allow_head=False,
+        misbehaving = middleware(
+            self._faults,
+            find=self._scheduler.by_id,
+            refuse=lambda _, *refusal: refused(*refusal),
+            account=lambda _: "",
         )
+        application = web.Application(middlewares=[misbehaving])
+        application.on_response_prepare.append(_named)
+        application.router.add_post(FORM_PATH, self._forms.post)
+        application.router.add_get("/{key:.*}", self._get)
+        application.router.add_route("*", "/{key:.*}", _refuse_method)
         return application
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
@@ -55,25 +70,25 @@ class ObjectStore:
         if refusal is not None:
             return refusal
         try:
-            task = self._scheduler.by_id(request.match_info["task_id"])
-            if task is None or request.path not in map(_path, self._signer.urls(task)):
-                return _refused(404, "NoSuchKey", "The specified key does not exist.")
-            content = await self._content(task, request.match_info["place"])
+            found = self._found(request.path)
+            if found is None:
+                return refused(404, "NoSuchKey", "The specified key does not exist.")
+            content = await self._content(*found)
         except OSError as error:
-            return _refused(503, "ServiceUnavailable", in_words(error))
-        return await self._send(request, task, content)
+            return refused(503, "ServiceUnavailable", in_words(error))
+        return _sent(request, content, found[0])
 
     def _check(self, request: web.Request) -> web.Response | None:
         query = request.query
         if not {"Expires", "OSSAccessKeyId", "Signature"} <= query.keys():
-            return _refused(
+            return refused(
                 403,
                 "AccessDenied",
                 "You have no right to access this object because of bucket acl.",
             )
-        expected = self._signer.signature(request.path, query["Expires"])
-        if not hmac.compare_digest(expected.encode(), query["Signature"].encode()):
-            return _refused(
+        text = self._signer.result_text(request.path, query["Expires"], request.method)
+        if not self._signer.is_right(query["Signature"], text):
+            return refused(
                 403,
                 "SignatureDoesNotMatch",
                 "The request signature we calculated does not match the signature you provided.",
@@ -83,57 +98,49 @@ class ObjectStore:
                 "Expires": _iso(float(query["Expires"])),
                 "ServerTime": _iso(self._clock.now()),
             }
-            return _refused(403, "AccessDenied", "Request has expired.", **times)
+            return refused(403, "AccessDenied", "Request has expired.", **times)
         return None
 
-    async def _content(self, task: Task, place: str) -> bytes:
+    def _found(self, path: str) -> tuple[Task, int] | None:
+        """The task of a result, and its place: from 1 for images, 0 for a video. A streamed answer
+        names its images while the task still runs.
+        """
+        named = _RESULT.fullmatch(path)
+        known = self._scheduler.by_id(named["task"]) if named else None
+        if named is None or known is None:
+            return None
+        task, place = known.foreseen(), int(named["place"] or 0)
+        if task.status is not Status.SUCCEEDED or path not in self._signer.paths(task):
+            return None
         assert task.work is not None
-        path = await self._renderer.file(task.work, task.id, int(place[1:]) if place else 0)
+        failed = {each for each, *_ in task.work.failed}
+        return None if place in failed else (task, place)
+
+    async def _content(self, task: Task, place: int) -> bytes:
+        assert task.work is not None
+        path = await self._renderer.file(task.work, task.id, place)
         return await asyncio.get_running_loop().run_in_executor(None, Path.read_bytes, path)
 
-    async def _send(self, request: web.Request, task: Task, content: bytes) -> web.StreamResponse:
-        etag = hashlib.md5(content, usedforsecurity=False)
-        span = _range(request, len(content), etag.hexdigest().upper())
-        response = web.StreamResponse(
-            status=206 if span else 200,
-            headers={
-                "Content-Type": "image/png" if request.path.endswith(".png") else "video/mp4",
-                "Accept-Ranges": "bytes",
-                "ETag": f'"{etag.hexdigest().upper()}"',
-                "Content-MD5": base64.b64encode(etag.digest()).decode(),
-                "x-oss-request-id": uuid4().hex[:24].upper(),
-            },
-        )
-        if span:
-            last = span.stop - 1
-            response.headers["Content-Range"] = f"bytes {span.start}-{last}/{len(content)}"
-            content = content[span.start : span.stop]
-        return await self._write(request, response, task, content)
 
-    async def _write(
-        self, request: web.Request, response: web.StreamResponse, task: Task, body: bytes
-    ) -> web.StreamResponse:
-        match self._faults.at(Point.RESULT, model=task.model, prompt=task.prompt):
-            case Answer(status, code, message):
-                return _refused(status, code, message)
-            case Reset():
-                reset(request)
-                return response
-            case CutShort(size):
-                rest = size
-            case _:
-                rest = len(body)
-        response.content_length = len(body)
-        with suppress(ConnectionResetError):  # whoever asked has gone
-            await response.prepare(request)
-            await response.write(body[:rest])
-        if rest < len(body):
-            reset(request)
-        return response
-
-
-def _path(url: str) -> str:
-    return "/" + url.split("/", 3)[3].partition("?")[0]
+def _sent(request: web.Request, content: bytes, task: Task) -> web.Response:
+    etag = hashlib.md5(content, usedforsecurity=False)
+    span = _range(request, len(content), etag.hexdigest().upper())
+    response = web.Response(
+        status=206 if span else 200,
+        headers={
+            "Content-Type": "image/png" if request.path.endswith(".png") else "video/mp4",
+            "Accept-Ranges": "bytes",
+            "ETag": f'"{etag.hexdigest().upper()}"',
+            "Last-Modified": formatdate(task.ended, usegmt=True),
+            "Content-MD5": base64.b64encode(etag.digest()).decode(),
+            "x-oss-object-type": "Normal",
+            "x-oss-storage-class": "Standard",
+        },
+        body=content[span.start : span.stop] if span else content,
+    )
+    if span:
+        response.headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{len(content)}"
+    return response
 
 
 def _range(request: web.Request, size: int, etag: str) -> range | None:
@@ -149,11 +156,15 @@ def _range(request: web.Request, size: int, etag: str) -> range | None:
         return None
 
 
-def _refused(status: int, code: str, message: str, **details: str) -> web.Response:
-    elements = {"Code": code, "Message": message, "RequestId": uuid4().hex[:24].upper()} | details
-    body = "".join(f"  <{name}>{escape(text)}</{name}>\n" for name, text in elements.items())
-    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{body}</Error>\n'
-    return web.Response(status=status, text=text, content_type="application/xml")
+async def _named(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "AliyunOSS"
+    response.headers.setdefault("x-oss-request-id", request_id())
+
+
+async def _refuse_method(_: web.Request) -> web.StreamResponse:
+    return refused(
+        405, "MethodNotAllowed", "The specified method is not allowed against this resource."
+    )
 
 
 def _iso(time: float) -> str:

@@ -1,125 +1,87 @@
-"""The queue and the slots of each account and model.
+"""All tasks on their way: which wait, which run, which have ended.
 
-Rules.
-1. Nothing happens between two observations. `settle` works out everything that has become due, in
-   the order of time, whenever somebody looks: there is no timer to lose, and a killed sandbox comes
-   to the same result when it is back.
-2. A task that is flawed fails at inspection, before the queue: it never takes a slot.
-3. The others start strictly first come, first served, as soon as a slot of their account and model
-   is free.
+There is no timer to lose. Every look settles first what has become due since the last one, and a
+killed sandbox comes to the same result when it is back. Only where somebody waits for a change, an
+alarm makes the look.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from heapq import heapify, heappop, heappush
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
 
 from batchgen.sandbox.clock import Clock
-from batchgen.sandbox.models import MODELS
 from batchgen.sandbox.tasks.bill import Bill
-from batchgen.sandbox.tasks.store import Status, Store, Task
-
-QUEUE_LENGTH = 500
-"""Waiting tasks of one account and model (`async_user_queue_limit`, Query model limits, 2026)."""
+from batchgen.sandbox.tasks.lanes import Lane, Occupied
+from batchgen.sandbox.tasks.store import Query, Store
+from batchgen.sandbox.tasks.task import Status, Task
 
 RETENTION = 24 * 3600.0
 """Seconds a task is known and its results can be fetched, counted from its end."""
 
+LONGEST_ALARM = 60.0
+"""Seconds of the clock: slots that were taken away may be back without any change of a task."""
 
-class Lane:
-    """The waiting and the running tasks of one account and model."""
 
-    def __init__(self, slots: int) -> None:
-        self._slots = slots
-        self.waiting: OrderedDict[int, Task] = OrderedDict()
-        self._running: list[tuple[float, int, Task]] = []
-        self._inspected: list[tuple[float, int, Task]] = []
-        self._latest = 0.0
+class Room(NamedTuple):
+    """What a lane has room for now: tasks that run, and tasks that wait."""
 
-    def add(self, task: Task) -> None:
-        if task.run is None:
-            heappush(self._inspected, (task.ready, task.number, task))
-        elif task.scheduled is None:
-            self.waiting[task.number] = task
-        else:
-            heappush(self._running, (task.scheduled + task.run, task.number, task))
-            self._latest = max(self._latest, task.scheduled)
-
-    def drop(self, task: Task) -> None:
-        self.waiting.pop(task.number, None)
-        self._inspected = [entry for entry in self._inspected if entry[1] != task.number]
-        heapify(self._inspected)
-
-    def settle(self, now: float) -> list[Task]:
-        """Every change up to `now`, in order."""
-        changed = []
-        while self._next_step() <= now:
-            changed.append(self._step())
-        return changed
-
-    def _next_start(self) -> float:
-        if not self.waiting or len(self._running) >= self._slots:
-            return float("inf")
-        return max(next(iter(self.waiting.values())).ready, self._latest)
-
-    def _next_step(self) -> float:
-        ends = [heap[0][0] for heap in (self._running, self._inspected) if heap]
-        return min([self._next_start(), *ends])
-
-    def _step(self) -> Task:
-        at = self._next_step()
-        if self._inspected and self._inspected[0][0] == at:
-            return heappop(self._inspected)[2].finished(at)
-        self._latest = at
-        if self._running and self._running[0][0] == at:
-            return heappop(self._running)[2].finished(at)
-        task = self.waiting.popitem(last=False)[1].started(at)
-        self.add(task)
-        return task
+    running: int
+    queue: int
 
 
 class Scheduler:
-    """All lanes over the store. Every look settles first."""
+    """The lanes over the store; `room` tells what a model's lanes have room for."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, room: Callable[[str], Room]) -> None:
         self._store = store
         self._clock = clock
-        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._room = room
+        self._lanes: defaultdict[tuple[str, str], Lane] = defaultdict(Lane)
         self._changed: list[Task] = []
         """Changes that the store does not have yet: a disk that refuses may take them later."""
+        self._waited_for: dict[str, asyncio.Future[Task]] = {}
+        self._listeners: list[Callable[[Task], None]] = []
+        self._alarm: asyncio.TimerHandle | None = None
         for task in store.active():
-            self._lane(task.account, task.model).add(task)
+            self._lanes[task.account, task.model].add(task)
+
+    def close(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
 
     def has_room(self, account: str, model: str) -> bool:
-        self._settle()
-        return len(self._lane(account, model).waiting) < QUEUE_LENGTH
+        self.settle()
+        return len(self._lanes[account, model].waiting) < self._room(model).queue
 
     def admit(self, task: Task) -> None:
         """The task is durable when this returns."""
         self._store.create(task)
-        self._lane(task.account, task.model).add(task)
+        self._lanes[task.account, task.model].add(task)
+        self._arm()
 
     def find(self, account: str, task_id: str) -> Task | None:
-        """None for a task of another account, an unknown one, and one that ended more than 24 hours
-        ago.
+        """None for a task of another account, an unknown one, one that ended more than 24 hours
+        ago, and what a POST answered with its result.
         """
         task = self.by_id(task_id)
-        return task if task and task.account == account else None
+        return task if task and task.account == account and not task.synchronous else None
 
     def by_id(self, task_id: str) -> Task | None:
         """The task whosever it is, as long as it is kept."""
-        self._settle()
+        self.settle()
         task = self._store.find(task_id)
         if task and task.ended is not None and self._clock.now() - task.ended > RETENTION:
             return None
         return task
 
-    def listed(
-        self, account: str, window: tuple[float, float], *, model: str, status: str, task_id: str
-    ) -> list[Task]:
-        """Tasks created in the window, newest first; an empty filter matches all."""
-        self._settle()
-        return self._store.listed(account, window, model=model, status=status, task_id=task_id)
+    def listed(self, account: str, query: Query) -> tuple[int, list[Task]]:
+        """See Store.listed."""
+        self.settle()
+        return self._store.listed(account, query)
 
     def cancel(self, account: str, task_id: str) -> bool:
         """Whether it was still PENDING; a task under inspection is."""
@@ -127,23 +89,89 @@ class Scheduler:
         if task is None or task.status is not Status.PENDING:
             return False
         self._store.update([task.canceled(self._clock.now())])
-        self._lane(account, task.model).drop(task)
+        self._lanes[account, task.model].drop(task)
         return True
 
+    async def change_of(self, task: Task) -> Task:
+        """The task when its status is another one than it is here."""
+        known = self.by_id(task.id)
+        assert known is not None
+        if known.status is not task.status:
+            return known
+        change: asyncio.Future[Task] = asyncio.get_running_loop().create_future()
+        self._waited_for[task.id] = change
+        self._arm()
+        try:
+            return await change
+        finally:
+            self._waited_for.pop(task.id, None)
+
+    def announce(self, listener: Callable[[Task], None]) -> None:
+        """Call it with every task that ends from now on, when its end has come."""
+        self._listeners.append(listener)
+        self._arm()
+
     def bill(self) -> Bill:
-        self._settle()
+        self.settle()
         return self._store.bill()
 
-    def _settle(self) -> None:
+    def latest(
+        self, before: int, limit: int, *, status: str, text: str
+    ) -> tuple[list[Task], int | None]:
+        """See Store.latest."""
+        self.settle()
+        return self._store.latest(before, limit, status=status, text=text)
+
+    def lanes(self) -> list[Occupied]:
+        """The lanes that are not empty, by account and model."""
+        self.settle()
+        return [
+            Occupied(account, model, lane.running, room.running, len(lane.waiting), room.queue)
+            for (account, model), lane in sorted(self._lanes.items())
+            if lane.running or lane.waiting
+            for room in [self._room(model)]
+        ]
+
+    def settle(self) -> None:
+        """Everything that has become due happens, each at its time. Raises OSError where the disk
+        refuses; then it is known at the next look.
+        """
         now = self._clock.now()
-        for lane in self._lanes.values():
-            self._changed += lane.settle(now)
+        for (_, model), lane in self._lanes.items():
+            if lane.busy:
+                self._changed += lane.settle(now, self._room(model).running)
         if self._changed:
             self._store.update(self._changed)
-            self._changed.clear()
+            changed, self._changed = self._changed, []
+            self._tell(changed)
+            self._arm()
 
-    def _lane(self, account: str, model: str) -> Lane:
-        key = (account, model)
-        if key not in self._lanes:
-            self._lanes[key] = Lane(MODELS[model].running)
-        return self._lanes[key]
+    def _tell(self, changed: list[Task]) -> None:
+        for task in changed:
+            waiter = self._waited_for.get(task.id)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(task)
+            if task.ended is not None:
+                for listener in self._listeners:
+                    listener(task)
+
+    def _arm(self) -> None:
+        """Set the alarm to the next change, where anybody waits for one."""
+        self.close()
+        if not (self._waited_for or self._listeners):
+            return
+        due = min(
+            (
+                lane.due(self._room(model).running)
+                for (_, model), lane in self._lanes.items()
+                if lane.busy
+            ),
+            default=float("inf"),
+        )
+        due = min(due, self._clock.now() + LONGEST_ALARM)
+        self._alarm = self._clock.at(due, self._ring)
+
+    def _ring(self) -> None:
+        with suppress(OSError):  # a full disk keeps the change; the next alarm tries again
+            self.settle()
+        self._arm()

@@ -1,128 +1,63 @@
-"""The sandbox's memory, an SQLite file in its folder, or nothing but memory when it has none.
-
-A task is synced to the disk before its POST is answered, as a power cut must not take away what a
-client may rely on. All other rows follow from it and the clock, and could be worked out again: they
-only have to survive the process.
-
-Everything runs on the event loop's thread. A commit is a fraction of a POST, and quotas keep POSTs
-few.
+"""The tasks in the sandbox's file. A new task is on the disk before its POST is answered, as a
+power cut must not take away what a client may rely on.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from enum import StrEnum
-from errno import EBUSY
-from importlib.resources import files
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import Any
 
-import apsw
-
-from batchgen.sandbox.disk import disk_errors
+from batchgen.sandbox.database import Database
 from batchgen.sandbox.orders import Order
-from batchgen.sandbox.tasks.bill import Bill
+from batchgen.sandbox.tasks.bill import Bill, BillLine, Equal
+from batchgen.sandbox.tasks.task import Status, Task
 
-VERSION = 1
-APPLICATION_ID = 0x62675362  # "bgSb"
+SEARCHED = 20_000
+"""Tasks that one search of a person looks through."""
 
-
-class Status(StrEnum):
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    CANCELED = "CANCELED"
+EQUAL_SHOWN = 100
+"""Requests made several times that a bill names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A task as the service knows it; the columns of `schema.sql`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which tasks of an account to list: those created in the window, of the page; an empty filter
+    matches all.
+    """
 
-    number: int
-    id: str
-    request_id: str
-    account: str
-    model: str
-    digest: str
-    work: Order | None
-    code: str | None
-    message: str | None
-    created: float
-    ready: float
-    run: float | None
-    status: Status = Status.PENDING
-    scheduled: float | None = None
-    ended: float | None = None
-
-    @property
-    def prompt(self) -> str:
-        return self.work.prompt if self.work else ""
-
-    def started(self, at: float) -> Task:
-        return replace(self, status=Status.RUNNING, scheduled=at)
-
-    def finished(self, at: float) -> Task:
-        status = Status.FAILED if self.code else Status.SUCCEEDED
-        scheduled = at if self.scheduled is None else self.scheduled
-        return replace(self, status=status, ended=at, scheduled=scheduled)
-
-    def canceled(self, at: float) -> Task:
-        return replace(self, status=Status.CANCELED, ended=at)
+    start: float
+    end: float
+    model: str = ""
+    status: str = ""
+    task_id: str = ""
+    key_id: str = ""
+    page: int = 1
+    size: int = 10
 
 
 class Store:
-    """Raises ValueError when the file is another program's or of another version, BlockingIOError
-    when another sandbox is using it. Everything raises OSError where the disk refuses, and has
-    done nothing then.
-    """
+    """Everything raises OSError where the disk refuses, and has done nothing then."""
 
-    @disk_errors()
-    def __init__(self, path: Path | None) -> None:
-        self._db = apsw.Connection(str(path) if path else ":memory:")
-        try:
-            self._open()
-            self._number: int = self._value("SELECT coalesce(max(number), 0) FROM task")
-        except apsw.BusyError:
-            self._db.close()
-            raise BlockingIOError(EBUSY, "another sandbox is running in this folder") from None
-        except BaseException:
-            self._db.close()
-            raise
-
-    def close(self) -> None:
-        self._db.close()
-
-    @disk_errors()
-    def recall(self, name: str) -> Any:
-        """A remembered value, or None."""
-        row = self._db.execute("SELECT value FROM memory WHERE name = ?", (name,)).fetchone()
-        return row[0] if row else None
-
-    @disk_errors()
-    def remember(self, name: str, value: float | str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (name, value))
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._number: int = database.value("SELECT coalesce(max(number), 0) FROM task")
 
     def next_number(self) -> int:
         return self._number + 1
 
-    @disk_errors()
     def create(self, task: Task) -> None:
         """On the disk when this returns."""
-        with self._synced():
-            self._db.execute(_INSERT, _columns(task))
+        with self._database.synced():
+            self._database.write(_INSERT, _columns(task))
         self._number = task.number
 
-    @disk_errors()
     def update(self, tasks: Iterable[Task]) -> None:
-        with self._db:
-            self._db.executemany(
-                "UPDATE task SET status = ?, scheduled = ?, ended = ? WHERE number = ?",
-                ((task.status, task.scheduled, task.ended, task.number) for task in tasks),
-            )
+        self._database.write_all(
+            "UPDATE task SET status = ?, scheduled = ?, ended = ? WHERE number = ?",
+            ((task.status, task.scheduled, task.ended, task.number) for task in tasks),
+        )
 
     def find(self, task_id: str) -> Task | None:
         return next(iter(self._tasks("id = ?", (task_id,))), None)
@@ -131,62 +66,76 @@ class Store:
         """Tasks that have not ended, oldest first."""
         return self._tasks("status IN ('PENDING', 'RUNNING') ORDER BY number", ())
 
-    def listed(
-        self, account: str, window: tuple[float, float], *, model: str, status: str, task_id: str
-    ) -> list[Task]:
-        """Tasks created in the window, newest first; an empty filter matches all."""
-        return self._tasks(
-            "account = :account AND created BETWEEN :start AND :end"
-            " AND :model IN ('', model) AND :status IN ('', status) AND :id IN ('', id)"
-            " ORDER BY number DESC",
-            {
-                "account": account,
-                "start": window[0],
-                "end": window[1],
-                "model": model,
-                "status": status,
-                "id": task_id,
-            },
+    def models(self) -> set[str]:
+        """The models of all tasks there are."""
+        return {name for (name,) in self._database.rows("SELECT DISTINCT model FROM task")}
+
+    def listed(self, account: str, query: Query) -> tuple[int, list[Task]]:
+        """How many tasks there are, and those of the page, newest first. What a POST answered with
+        its result is no task to the client.
+        """
+        where = (
+            "account = :account AND synchronous = 0 AND created BETWEEN :start AND :end"
+            " AND :model IN ('', model) AND :status IN ('', status) AND :task_id IN ('', id)"
+            " AND :key_id IN ('', key_id)"
+        )
+        values = {each.name: getattr(query, each.name) for each in fields(query)}
+        values |= {"account": account, "skipped": (query.page - 1) * query.size}
+        total = self._database.value(f"SELECT count(*) FROM task WHERE {where}", values)  # noqa: S608
+        page = "ORDER BY created DESC, number DESC LIMIT :size OFFSET :skipped"
+        return total, self._tasks(f"{where} {page}", values)
+
+    def latest(
+        self, before: int, limit: int, *, status: str, text: str
+    ) -> tuple[list[Task], int | None]:
+        """At most `limit` tasks of all accounts below the number `before`, newest first, that have
+        the status and hold the text; an empty filter matches all. And the number below which there
+        may be more.
+
+        It looks through a bounded number of tasks, however few match.
+        """
+        before = min(before, self.next_number())
+        end = max(before - SEARCHED, 1)
+        tasks = self._tasks(
+            "number >= :end AND number < :before AND :status IN ('', status)"
+            " AND (:text = '' OR instr(lower(concat_ws(char(10), id, account, model, code,"
+            " work ->> 'label', work ->> 'prompt')), lower(:text)))"
+            " ORDER BY number DESC LIMIT :limit",
+            {"before": before, "end": end, "limit": limit, "status": status, "text": text},
+        )
+        if len(tasks) == limit:
+            end = tasks[-1].number
+        return tasks, end if end > 1 else None
+
+    def bill(self) -> Bill:
+        lines = tuple(BillLine(*row) for row in self._database.rows("SELECT * FROM bill"))
+        equal = self._database.rows(
+            "SELECT account, model, ids FROM equal_requests ORDER BY newest DESC LIMIT ?",
+            (EQUAL_SHOWN,),
+        )
+        repeated = "SELECT coalesce(sum(tasks - 1), 0) FROM equal_requests"
+        return Bill(
+            tasks_created=sum(line.tasks for line in lines),
+            succeeded=sum(line.succeeded for line in lines),
+            failed=sum(line.failed for line in lines),
+            canceled=sum(line.canceled for line in lines),
+            video_seconds=sum(line.seconds for line in lines),
+            images=sum(line.images for line in lines),
+            amount=sum(line.amount for line in lines),
+            equal_requests=self._database.value(repeated),
+            models=lines,
+            equal=tuple(
+                Equal(account, model, tuple(json.loads(ids))) for account, model, ids in equal
+            ),
         )
 
-    @disk_errors()
-    def bill(self) -> Bill:
-        return Bill(*self._db.execute("SELECT * FROM bill").get)
-
-    @disk_errors()
     def _tasks(self, where: str, values: Any) -> list[Task]:
         # `where` is written in this class; what a client sends is only ever bound.
         query = f"SELECT * FROM task WHERE {where}"  # noqa: S608
-        return [_task(row) for row in self._db.execute(query, values)]
-
-    def _value(self, query: str) -> Any:
-        return self._db.execute(query).get
-
-    @contextmanager
-    def _synced(self) -> Iterator[None]:
-        self._db.execute("PRAGMA synchronous = FULL")
-        try:
-            with self._db:
-                yield
-        finally:
-            self._db.execute("PRAGMA synchronous = NORMAL")
-
-    def _open(self) -> None:
-        # Two sandboxes in one folder would each run its own queue: the first keeps the file.
-        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        owner, version = self._value("PRAGMA application_id"), self._value("PRAGMA user_version")
-        if owner == 0 and version == 0 and not self._value("SELECT count(*) FROM sqlite_schema"):
-            with self._db:
-                self._db.execute(files(__package__).joinpath("schema.sql").read_text("utf-8"))
-                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
-        elif (owner, version) != (APPLICATION_ID, VERSION):
-            raise ValueError(f"not a sandbox of version {VERSION}: its file says {owner}/{version}")
+        return [_task(row) for row in self._database.rows(query, values)]
 
 
-_INSERT = f"INSERT INTO task VALUES ({', '.join('?' * 18)})"  # noqa: S608 - nothing but marks
+_INSERT = f"INSERT INTO task VALUES ({', '.join('?' * 20)})"  # noqa: S608 - nothing but marks
 
 
 def _columns(task: Task) -> tuple[Any, ...]:
@@ -195,8 +144,8 @@ def _columns(task: Task) -> tuple[Any, ...]:
         task.number, task.id, task.request_id, task.account, task.model, task.digest,
         json.dumps(work.as_json(), ensure_ascii=False) if work else None,
         task.code, task.message, task.created, task.ready, task.run,
-        task.status, task.scheduled, task.ended,
-        work.seconds if work else 0, work.images if work else 0, work.cost if work else 0,
+        task.status, task.scheduled, task.ended, task.key_id, task.synchronous,
+        work.seconds if work else 0, work.made if work else 0, work.cost if work else 0,
     )  # fmt: skip
 
 
@@ -206,5 +155,7 @@ _FIELDS = tuple(field.name for field in fields(Task))
 def _task(row: tuple[Any, ...]) -> Task:
     # The columns are the fields, in order; the three for the bill come after them.
     values = dict(zip(_FIELDS, row, strict=False))
-    work = values["work"] and Order.from_json(json.loads(values["work"]))
-    return Task(**values | {"work": work, "status": Status(values["status"])})
+    values["work"] = values["work"] and Order.from_json(json.loads(values["work"]))
+    values["status"] = Status(values["status"])
+    values["synchronous"] = bool(values["synchronous"])
+    return Task(**values)

@@ -1,0 +1,71 @@
+-- The sandbox's memory: its tasks, its uploads, its limits, its clock, its ports. Times are Unix seconds of the sandbox's own clock.
+-- Tasks are never deleted: what the service forgets after 24 hours stays on the bill.
+
+CREATE TABLE IF NOT EXISTS memory (
+    name  TEXT PRIMARY KEY,
+    value ANY NOT NULL
+) STRICT;
+
+CREATE TABLE task (
+    number       INTEGER PRIMARY KEY,
+    id           TEXT NOT NULL UNIQUE,
+    request_id   TEXT NOT NULL,               -- of the submit
+    account      TEXT NOT NULL,
+    model        TEXT NOT NULL,
+    digest       TEXT NOT NULL,               -- SHA-256 of the request, its keys sorted, uploads by their content
+    work         TEXT,                        -- the order as JSON; NULL when the request was flawed
+    code         TEXT,                        -- why it fails; NULL when it will succeed
+    message      TEXT,
+    created      REAL NOT NULL,
+    ready        REAL NOT NULL,               -- the earliest start, or the end of one that fails at inspection
+    run          REAL,                        -- seconds of rendering; NULL when it fails at inspection
+    status       TEXT NOT NULL CHECK (status IN ('PENDING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELED')),
+    scheduled    REAL,
+    ended        REAL,
+    key_id       TEXT NOT NULL,               -- which of the keys it was made with
+    synchronous  INTEGER NOT NULL CHECK (synchronous IN (0, 1)), -- answered with its result, and no task to the client
+    seconds      REAL NOT NULL,
+    images       INTEGER NOT NULL,
+    cost         INTEGER NOT NULL             -- micro-USD, due on success
+) STRICT;
+
+CREATE INDEX task_active ON task (number) WHERE status IN ('PENDING', 'RUNNING');
+CREATE INDEX task_listed ON task (account, created, number) WHERE synchronous = 0;
+CREATE INDEX task_equal ON task (account, digest);
+
+CREATE TABLE upload (
+    key      TEXT PRIMARY KEY,                -- what follows oss://
+    created  REAL NOT NULL
+) STRICT;
+
+CREATE INDEX upload_by_age ON upload (created);
+
+CREATE TABLE workspace_limit (
+    account               TEXT NOT NULL,
+    model                 TEXT NOT NULL,
+    request_limit         INTEGER,
+    request_limit_period  INTEGER,            -- seconds
+    usage_limit           INTEGER,
+    usage_limit_period    INTEGER,            -- seconds
+    PRIMARY KEY (account, model)
+) STRICT;
+
+CREATE VIEW bill AS
+SELECT
+    account,
+    model,
+    count(*)                                                      AS tasks,
+    count(*) FILTER (WHERE status = 'SUCCEEDED')                  AS succeeded,
+    count(*) FILTER (WHERE status = 'FAILED')                     AS failed,
+    count(*) FILTER (WHERE status = 'CANCELED')                   AS canceled,
+    coalesce(sum(seconds) FILTER (WHERE status = 'SUCCEEDED'), 0) AS seconds,
+    coalesce(sum(images) FILTER (WHERE status = 'SUCCEEDED'), 0)  AS images,
+    coalesce(sum(cost) FILTER (WHERE status = 'SUCCEEDED'), 0)    AS amount
+FROM task
+GROUP BY account, model;
+
+CREATE VIEW equal_requests AS
+SELECT account, min(model) AS model, count(*) AS tasks, json_group_array(id ORDER BY number) AS ids, max(number) AS newest
+FROM task
+GROUP BY account, digest
+HAVING count(*) > 1;
