@@ -126,15 +126,16 @@ def test_the_real_service_is_not_asked_without_a_key(checkout):
     assert "--sandbox" in finished.stderr
 
 
-def block(language: str) -> str:
-    """The README's one block of a language."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+def block(language: str, beginning: str) -> str:
+    """The README's one block of a language that begins so."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    (found,) = [block for block in blocks if block.startswith(beginning)]
     return found
 
 
 def test_the_first_manifest_has_no_mistake(tmp_path):
     """What a newcomer copies from the README plans as it stands."""
-    (tmp_path / "first.yaml").write_text(block("yaml"), encoding="utf-8")
+    (tmp_path / "first.yaml").write_text(block("yaml", "name:"), encoding="utf-8")
     shutil.copy(ROOT / "jobs" / "storyboard" / "lighthouse.png", tmp_path / "tide.png")
     (tmp_path / "more.jsonl").write_text('{"prompt": "A gull lands on a chimney."}\n')
     manifest = batchgen.load(tmp_path / "first.yaml")
@@ -142,9 +143,20 @@ def test_the_first_manifest_has_no_mistake(tmp_path):
     assert len(manifest.jobs) == 4
 
 
+def test_a_price_of_ones_own_is_the_price_of_the_plan(tmp_path):
+    """The README's catalog, word for word, changes what a job costs."""
+    (tmp_path / "prices.yaml").write_text(block("yaml", "models:"), encoding="utf-8")
+    (tmp_path / "one.yaml").write_text(
+        "catalog: prices.yaml\n"
+        "jobs: [{model: wan2.6-t2v, prompt: A fox, size: 1280*720, duration: 10}]\n"
+    )
+    manifest = batchgen.load(tmp_path / "one.yaml")
+    assert str(batchgen.plan(manifest).to_spend["wan2.6-t2v"]) == "USD 0.80"
+
+
 async def test_the_program_in_the_readme_runs(checkout):
     """The library example, word for word, against a stand-in of the service."""
-    (checkout / "example.py").write_text(block("python"), encoding="utf-8")
+    (checkout / "example.py").write_text(block("python", "import asyncio"), encoding="utf-8")
     async with batchgen.Sandbox(speed=600) as sandbox:
         environment = {
             **os.environ,
