@@ -64,6 +64,11 @@ async def test_a_submit_without_the_async_header_is_refused(client):
         (VIDEO, {"model": "wan2.6-t2v"}, "Field required: input.prompt"),
         (VIDEO, {"model": "wan2.6-i2v", "input": {"prompt": "x"}}, "Field required: input.img_url"),
         (VIDEO, [], "Required body invalid, please check the request body format."),
+        (
+            VIDEO,
+            {"model": "wan2.6-t2v", "input": {"prompt": "\ud800"}},
+            "Required body invalid, please check the request body format.",
+        ),
     ],
 )
 async def test_cheap_mistakes_are_refused_at_submit(client, path, body, message):

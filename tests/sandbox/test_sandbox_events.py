@@ -65,6 +65,17 @@ async def test_an_event_holds_what_a_query_would_answer(serving):
         assert data["output_result"]["usage"] == answer["usage"]
 
 
+async def test_events_come_in_time(serving):
+    """Not when somebody looks next: the first task of a sandbox is told of within seconds."""
+    async with listening() as listener, serving(events=listener.url) as client:
+        await client.get("/tasks")
+        await asyncio.sleep(30)
+        await client.task(size="1*1")
+        start = asyncio.get_running_loop().time()
+        await asyncio.sleep(200)
+        assert listener.events[0][0] - start < 15
+
+
 async def test_failures_are_told_and_cancels_are_not(serving):
     """As the page says: on success and failure."""
     faults = Faults(Rule(Point.TASK, Fail(), prompt="forbidden"))

@@ -155,15 +155,12 @@ async def read_events(response):
     return events
 
 
-@pytest.mark.parametrize("stream", [{"headers": SSE}, {"parameters": {"stream": True}}])
-async def test_text_and_images_are_streamed_as_they_are_made(client, stream):
+async def test_text_and_images_are_streamed_as_they_are_made(client):
     """Framed as all streams of the service; the last event ends it, and holds the usage."""
     await client.get("/tasks")
-    body = asked("wan2.6-image", enable_interleave=True, max_images=3)
-    body["parameters"] |= stream.get("parameters", {})
-    headers = client.headers | stream.get("headers", {})
+    body = asked("wan2.6-image", enable_interleave=True, max_images=3, stream=True)
     url = client.sandbox.base_url + AT_ONCE
-    async with client.session.post(url, json=body, headers=headers) as response:
+    async with client.session.post(url, json=body, headers=client.headers | SSE) as response:
         assert response.content_type == "text/event-stream"
         assert response.headers["x-request-id"]
         events = await read_events(response)
@@ -189,7 +186,7 @@ async def test_a_streamed_image_can_be_fetched_while_the_others_are_made(client)
     await client.get("/tasks")
     body = asked("wan2.6-image", enable_interleave=True, max_images=5, stream=True)
     url = client.sandbox.base_url + AT_ONCE
-    async with client.session.post(url, json=body, headers=client.headers) as response:
+    async with client.session.post(url, json=body, headers=client.headers | SSE) as response:
         async for line in response.content:
             if b'"image"' in line:
                 data = json.loads(line.removeprefix(b"data:"))
@@ -200,8 +197,9 @@ async def test_a_streamed_image_can_be_fetched_while_the_others_are_made(client)
 
 
 async def test_interleaving_needs_a_stream(client):
-    """Over this path there is no other way to it."""
-    answer = await client.post(AT_ONCE, asked("wan2.6-image", enable_interleave=True))
+    """Over this path there is no other way to it, and the header is what asks for one."""
+    body = asked("wan2.6-image", enable_interleave=True, stream=True)
+    answer = await client.post(AT_ONCE, body)
     assert (client.answer.status, answer["code"]) == (400, "InvalidParameter")
     assert client.sandbox.bill().tasks_created == 0
 
@@ -210,7 +208,7 @@ async def test_a_stream_that_would_fail_never_begins(serving):
     """It is refused in plain JSON."""
     async with serving(faults=Faults(Rule(Point.TASK, Fail()))) as client:
         body = asked("wan2.6-image", enable_interleave=True, stream=True)
-        answer = await client.post(AT_ONCE, body)
+        answer = await client.post(AT_ONCE, body, **SSE)
         assert (client.answer.status, answer["code"]) == (400, "DataInspectionFailed")
 
 

@@ -157,6 +157,17 @@ async def test_limits_that_change_in_mid_run(serving):
         assert [row["status"] for row in rows].count("RUNNING") == 5
 
 
+async def test_slots_that_are_taken_away_and_given_back(serving):
+    """Whoever waits for an answer gets it when there are slots again, though no task changed."""
+    rule = Rule(Point.GENERATE, Limits(running=0), during=100)
+    async with serving(faults=Faults(rule)) as client:
+        content = [{"role": "user", "content": [{"text": "fox"}]}]
+        body = {"model": "wan2.6-t2i", "input": {"messages": content}, "parameters": {"n": 1}}
+        await client.post("/services/aigc/multimodal-generation/generation", body)
+        assert client.answer.status == 200
+        assert 100 < asyncio.get_running_loop().time() < 200
+
+
 async def test_a_list_that_lags(serving):
     """A new task is known by its id at once, and by the list later."""
     async with serving(faults=Faults(Rule(Point.LIST, Lag(30)))) as client:

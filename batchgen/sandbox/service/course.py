@@ -51,30 +51,29 @@ def course_of(
     inspected, chance = rng.uniform(*INSPECTION), rng.random()
     if isinstance(work, Flaw):
         return Course(inspected, None, work.code, work.message, None)
+    course = Course(wait, run, None, None, work)
     match fate:
         case Fail(code, message, None):
             return Course(inspected, None, code, message, work)
         case Fail(code, message, rendering):
-            return _limited(Course(wait, rendering, code, message, work))
+            course = Course(wait, rendering, code, message, work)
         case Stuck(pending=True):
             return Course(inf, None, None, None, work)  # outside the queue, which goes on
         case Stuck():
-            return Course(wait, inf, None, None, work)
+            return course._replace(run=inf)
         case Slow(factor):
-            return _limited(Course(wait * factor, run * factor, None, None, work))
+            course = course._replace(wait=wait * factor, run=run * factor)
         case Partial() if work.images:
-            return _limited(_partial(Course(wait, run, None, None, work), work, fate))
-    if chance < failure_rate:
-        code = rng.choice(CHANCES)
-        run = inf if code == TIMEOUT else run
-        return _limited(Course(wait, run, code, refusals.SERVICE[code].message, work))
-    return _limited(Course(wait, run, None, None, work))
+            course = _partial(course, work, fate)
+        case _ if chance < failure_rate:
+            course = _failing(course, rng.choice(CHANCES))
+    timed_out = course.run is not None and course.run > LONGEST
+    return _failing(course, TIMEOUT) if timed_out else course
 
 
-def _limited(course: Course) -> Course:
-    if course.run is None or course.run <= LONGEST:
-        return course
-    return course._replace(run=LONGEST, code=TIMEOUT, message=refusals.SERVICE[TIMEOUT].message)
+def _failing(course: Course, code: str) -> Course:
+    run = LONGEST if code == TIMEOUT else course.run
+    return course._replace(run=run, code=code, message=refusals.SERVICE[code].message)
 
 
 def _partial(course: Course, work: Order, fate: Partial) -> Course:

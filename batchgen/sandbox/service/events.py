@@ -27,7 +27,7 @@ from batchgen.sandbox.connections import is_loopback
 from batchgen.sandbox.service import answers
 from batchgen.sandbox.service.parts import Parts
 from batchgen.sandbox.service.wire import dumps
-from batchgen.sandbox.tasks.task import Status, Task
+from batchgen.sandbox.tasks.task import Task
 
 DELAY = (1.0, 90.0)
 """Seconds of the clock between a task's end and the event."""
@@ -67,7 +67,7 @@ class Events:
         await self._session.close()
 
     def _plan(self, task: Task) -> None:
-        if task.synchronous or task.status is Status.CANCELED:
+        if task.synchronous:
             return
         assert task.ended is not None
         event = self._event(task)

@@ -37,7 +37,8 @@ class Generation:
     async def generate(self, request: web.Request) -> web.StreamResponse:
         _check_synchronous(request)
         taken = await self._intake.take(request, Path.MULTIMODAL)
-        streamed = _is_streamed(request, taken.body)
+        # The pages ask for `stream: true` as well; the official SDK sends the header alone.
+        streamed = request.headers.get("X-DashScope-SSE") == "enable"
         if _is_interleaved(taken.body) and not streamed:
             raise invalid(
                 "enable_interleave is for streamed answers alone: set stream to true and send"
@@ -107,11 +108,6 @@ class Generation:
 def _check_synchronous(request: web.Request) -> None:
     if request.headers.get("X-DashScope-Async") == "enable":
         raise Refusal(403, "AccessDenied", "current user api does not support asynchronous calls")
-
-
-def _is_streamed(request: web.Request, body: Mapping[str, Any]) -> bool:
-    asked = orders.section(body, "parameters").get("stream") is True
-    return asked or request.headers.get("X-DashScope-SSE") == "enable"
 
 
 def _is_interleaved(body: Mapping[str, Any]) -> bool:

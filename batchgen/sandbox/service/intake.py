@@ -81,7 +81,9 @@ class Intake:
         now, account, model = self._parts.clock.now(), request[account_key], taken.model
         prompt = orders.prompt_of(model, taken.body)
         fate = self._parts.faults.fate(model.name, prompt, account)
-        course = course_of(model, taken.work, fate, taken.rng, self._parts.conduct.failure_rate)
+        # What a function or a mode changes, it may change about the times as well.
+        timed = model if isinstance(taken.work, Flaw) else orders.variant(model, taken.body)
+        course = course_of(timed, taken.work, fate, taken.rng, self._parts.conduct.failure_rate)
         return Task(
             number=self._parts.store.next_number(),
             id=str(uuid4()),

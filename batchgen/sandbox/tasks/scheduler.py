@@ -107,7 +107,7 @@ class Scheduler:
             self._waited_for.pop(task.id, None)
 
     def announce(self, listener: Callable[[Task], None]) -> None:
-        """Call it with every task that ends from now on, when its end has come."""
+        """Call it with every task that succeeds or fails from now on, when its end has come."""
         self._listeners.append(listener)
         self._arm()
 
