@@ -159,6 +159,23 @@ def test_what_a_case_needs_is_missed(name, job, message):
     assert complaint.message.startswith(message)
 
 
+@pytest.mark.parametrize("name", ["wan2.7-image", "wan2.7-image-pro"])
+@pytest.mark.parametrize("job", [{}, {"images": [U]}, {"enable_sequential": True, "n": 4}])
+def test_thinking_can_always_be_switched_off(name, job):
+    """Where the service does not think anyway, only to switch it on is a mistake."""
+    job = {"prompt": "x"} | job
+    assert said(name, job | {"thinking_mode": False}) == []
+    assert len(said(name, job | {"thinking_mode": True})) == ("images" in job or "n" in job)
+
+
+def test_a_voice_is_refused_where_the_model_hears_none():
+    """The complaint is in the voice's own place."""
+    media = [{**FIRST, "reference_voice": U}]
+    [complaint] = MODELS["wan2.7-i2v"].check({"media": media}, region=None)
+    assert complaint.path == ("media", 0, "reference_voice")
+    assert complaint.message.endswith("is not taken with first_frame")
+
+
 I2V = [
     [FIRST],
     [FIRST, SOUND],
@@ -199,7 +216,8 @@ def test_another_set_of_frames_and_clips_is_refused(media):
             "may hold 4 reference_image at most, not 5",
         ),
         ("wan3.0-video", [FIRST, IMAGE], "may not hold both first_frame or last_frame and refer"),
-        ("wan3.0-video", [LAST, {"type": "link", "url": U}], "may not hold both first_frame or l"),
+        ("wan3.0-video", [FIRST, {"type": "link", "url": U}], "may not hold both first_frame or l"),
+        ("wan3.0-video", [LAST], "may hold a last_frame only with a first_frame"),
         (
             "wan3.0-video",
             [{"type": "file", "url": U}, {"type": "link", "url": U}],
@@ -243,12 +261,6 @@ def test_a_list_of_media_that_breaks_a_rule_together_is_refused(name, media, mes
             "did you mean reference_voice?",
         ),
         ([{**IMAGE, "url": 7}], (0, "url"), "must be a path or a URL, not 7", None),
-        (
-            [IMAGE, {**FIRST, "reference_voice": U}],
-            (1, "reference_voice"),
-            "is not taken with first_frame",
-            None,
-        ),
         (
             [{**IMAGE, "reference_voice": ""}],
             (0, "reference_voice"),

@@ -145,7 +145,9 @@ def test_the_bounds_of_the_data_hold_from_both_sides(model, job, key):
     takes = model.terms(job).keys[key]
     good, bad = EDGES[type(takes)](takes)
     for value in good:
-        assert about(model, job, key, value) == []
+        # A key may be refused for one of its values alone: the cases have tests of their own.
+        if key in model.terms({**job, key: value}).keys:
+            assert about(model, job, key, value) == []
     for value in bad:
         assert about(model, job, key, value)
 
@@ -300,6 +302,7 @@ def test_a_negative_prompt_has_its_own_limit(name):
         ("wan2.6-image", {"enable_interleave": True}, "max_images", 5, 6),
         ("wan2.6-image", {"enable_interleave": True}, "max_images", 1, 0),
         ("wan2.6-image", {"enable_interleave": True, "max_images": 2}, "size", "1280*1280", "2K"),
+        ("wan2.6-image", {"enable_interleave": True, "max_images": 2}, "size", "1K", "2K"),
         (
             "wan2.6-image",
             {"enable_interleave": True, "max_images": 2},
@@ -340,3 +343,12 @@ def test_the_limits_of_a_case_hold_from_both_sides(name, job, key, good, bad):
     model = MODELS[name]
     assert about(model, job, key, good) == []
     assert about(model, job, key, bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("wanx2.1-t2i-plus", 12), ("wan2.1-t2i-plus", 12), ("wan2.6-image", 21), ("wan2.6-t2i", 28)],
+)
+def test_a_plan_expects_the_rendering_of_the_documented_samples(name, seconds):
+    """Of the ordinary use of a model: an edit, where it can do more."""
+    assert MODELS[name].limits.typical_seconds == seconds

@@ -93,7 +93,9 @@ def edges(accepts):
     if accepts.min_seconds:
         yield {"seconds": accepts.min_seconds}, {"seconds": accepts.min_seconds - 0.01}
     if accepts.max_seconds:
-        yield {"seconds": accepts.max_seconds}, {"seconds": accepts.max_seconds + 0.01}
+        yield {"seconds": accepts.max_seconds + 0.1}, {"seconds": accepts.max_seconds + 0.11}
+    if accepts.below_seconds:
+        yield {"seconds": accepts.below_seconds - 0.01}, {"seconds": accepts.below_seconds}
     if not accepts.alpha:
         yield {"alpha": False}, {"alpha": True}
 
@@ -131,7 +133,7 @@ T2V = {"prompt": "x", "audio_url": "a", "duration": 5}
         ("wan2.2-i2v-plus", I2V, ("img_url",), {"width": 360, "height": 2000}, {"width": 359}),
         ("wan2.1-i2v-turbo", I2V, ("img_url",), {"width": 2000}, {"width": 2001}),
         ("wan2.6-t2v", T2V, ("audio_url",), {"seconds": 3.0}, {"seconds": 2.9}),
-        ("wan2.6-t2v", T2V, ("audio_url",), {"seconds": 30.0}, {"seconds": 30.1}),
+        ("wan2.6-t2v", T2V, ("audio_url",), {"seconds": 30.1}, {"seconds": 30.11}),
         ("wan2.7-t2v", T2V, ("audio_url",), {"seconds": 2.0}, {"seconds": 1.9}),
         ("wan2.7-t2v", T2V, ("audio_url",), {"size": 15 * MB}, {"size": 15 * MB + 1}),
     ],
@@ -158,12 +160,13 @@ LIMITS = {
     ("wan3.0-video", "reference_video"): (1, 15, 100 * MB, 240, 4096),
     ("wan3.0-video", "file"): (None, None, 100 * MB, None, None),
     ("wan2.2-s2v", "image_url"): (None, None, None, 400, 7000),
-    ("wan2.2-s2v", "audio_url"): (None, 19.99, 15 * MB - 1, None, None),
+    ("wan2.2-s2v", "audio_url"): (None, None, 15 * MB - 1, None, None),
     ("wan2.2-animate-move", "image_url"): (None, None, 5 * MB, 200, 4096),
     ("wan2.2-animate-mix", "video_url"): (2, 30, 200 * MB, 200, 2048),
     ("wan2.2-kf2v-flash", "last_frame_url"): (None, None, 10 * MB, 360, 2000),
     ("wan2.7-image", "images"): (None, None, 20 * MB, 240, 8000),
-    ("wan2.6-image", "images"): (None, None, 10 * MB, 384, 5000),
+    ("wan2.6-image", "images"): (None, None, 10 * MB, 240, 8000),
+    ("wan2.6-r2v", "reference_urls"): (None, None, 20 * MB, 240, 8000),
     ("wan2.5-i2i-preview", "images"): (None, None, 10 * MB, 384, 5000),
     ("wanx2.1-imageedit", "base_image_url"): (None, None, 10 * MB, 512, 4096),
 }
@@ -214,6 +217,67 @@ def test_a_file_of_another_format_is_refused(name, job, path, media_type, messag
     assert complaints(name, job, path, file(media_type)) == [(path, message, Severity.ERROR)]
 
 
+FIRST_FRAMES = {
+    ("wan2.6-i2v", "img_url"),
+    ("wan2.2-i2v-plus", "img_url"),
+    ("wan2.1-i2v-turbo", "img_url"),
+    ("wan2.7-i2v", "first_frame"),
+    ("wan2.7-i2v", "last_frame"),
+}
+OTHER_PICTURES = {
+    ("wan2.2-kf2v-flash", "first_frame_url"),
+    ("wan2.6-image", "images"),
+    ("wan2.7-image", "images"),
+    ("wan2.5-i2i-preview", "images"),
+    ("wan2.7-r2v", "first_frame"),
+    ("wan3.0-video", "first_frame"),
+    ("wan3.0-video", "reference_image"),
+}
+
+
+@pytest.mark.parametrize("place", [*FIRST_FRAMES, *OTHER_PICTURES])
+def test_an_alpha_channel_is_forbidden_to_the_frames_of_image_to_video(place):
+    """And to no other picture."""
+    name, key = place
+    takes = MODELS[name].keys.get(key) or MODELS[name].keys["media"]
+    accepts = takes.accepted(key)[0]
+    found = [fault.message for fault in accepts.faults(file("image/png", alpha=True))]
+    assert found == ["must not have an alpha channel"] * (place in FIRST_FRAMES)
+
+
+@pytest.mark.parametrize("seconds", [19.99, 20.0, 20.05])
+def test_a_speech_is_shorter_than_twenty_seconds(seconds):
+    """Strictly, as the task fails otherwise: its padding counts."""
+    job = {"image_url": "i", "audio_url": "a"}
+    found = complaints("wan2.2-s2v", job, ("audio_url",), file("audio/wav", seconds=seconds))
+    told = f"audio_url of wan2.2-s2v must last less than 20 seconds, not {seconds:.2f}"
+    assert [message for _, message, _ in found] == [told] * (seconds >= 20)
+    assert "less than 20 seconds" in MODELS["wan2.2-s2v"].keys["audio_url"].describe()
+
+
+def test_a_lone_file_may_not_be_longer_than_all_may_be_together():
+    """Reference sounds have no length of their own, only one for all of them."""
+    job = {"prompt": "x", "media": [{"type": "reference_audio", "url": "a"}]}
+    path = ("media", 0, "url")
+    assert complaints("wan3.0-video", job, path, file("audio/wav", seconds=15.1)) == []
+    [(where, message, _)] = complaints("wan3.0-video", job, path, file("audio/wav", seconds=40.0))
+    assert where == ("media",)
+    assert message == "media of wan3.0-video may hold audios of 15 seconds together, not 40.00"
+
+
+def test_any_reference_may_carry_a_voice():
+    """A first frame as well, and the voice keeps its own limits."""
+    media = [
+        {"type": "first_frame", "url": "a", "reference_voice": "b"},
+        {"type": "reference_video", "url": "c", "reference_voice": "d"},
+    ]
+    job = {"prompt": "x", "media": media}
+    path = ("media", 0, "reference_voice")
+    assert complaints("wan2.7-r2v", job, path, file("audio/wav", seconds=10.0)) == []
+    [(_, message, _)] = complaints("wan2.7-r2v", job, path, file("audio/wav", seconds=11.0))
+    assert "must last 1 to 10 seconds" in message
+
+
 def test_a_sound_that_is_not_as_long_as_its_video_is_warned_of():
     """What is cut and what stays silent is said, and stops nothing."""
     path = ("audio_url",)
@@ -254,8 +318,8 @@ def test_reference_videos_count_together():
         return [complaint.message for complaint in model.check_media(job, found)]
 
     assert said(job, 7.0, 8.0) == []
-    assert said(job, 7.0, 8.01) == [
-        "media of wan3.0-video may hold videos of 15 seconds together, not 15.01"
+    assert said(job, 7.0, 8.11) == [
+        "media of wan3.0-video may hold videos of 15 seconds together, not 15.11"
     ]
     assert said({**job, "duration": 15}, 7.0, 8.0) == []
     assert said({**job, "duration": 16}, 7.0, 8.0) == [

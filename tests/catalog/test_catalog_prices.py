@@ -147,13 +147,14 @@ CLIPS = [{"type": "reference_video", "url": "v"}, {"type": "reference_video", "u
         ("wan2.7-videoedit", {"media": VIDEO, "resolution": "720P", "duration": 5}, {}, "6.60"),
         ("wan2.7-videoedit", {"media": VIDEO, "resolution": "720P"}, {"v": 5.02}, "7.80"),
         ("wan2.7-videoedit", {"media": VIDEO, "resolution": "720P"}, {}, "12.60"),
-        # Every second of every reference video, and never more than thirty with the result.
+        # Every second of every reference video, and never more than thirty with the result. A
+        # video that is not measured counts as the longest there may be and a second for its frames.
         ("wan3.0-video", {"prompt": "x", "resolution": "720P"}, {}, "3.00"),
         ("wan3.0-video", {"prompt": "x", "resolution": "720P", "duration": -1}, {}, "18.00"),
         ("wan3.0-video", {"media": CLIPS, "resolution": "480P"}, {"v": 3.2, "w": 4.0}, "3.90"),
-        ("wan3.0-video", {"media": CLIPS, "resolution": "480P"}, {}, "6.00"),
+        ("wan3.0-video", {"media": CLIPS, "resolution": "480P"}, {}, "6.30"),
         ("wan3.0-video", {"media": CLIPS, "resolution": "480P", "duration": -1}, {}, "9.00"),
-        # As long as the sound or the video, or the most that these may last.
+        # As long as the sound or the video, or the most that these may last, in the same way.
         ("wan2.2-s2v", {"image_url": "i", "audio_url": "v"}, {"v": 18.13}, "9.50"),
         ("wan2.2-s2v", {"image_url": "i", "audio_url": "v"}, {}, "10.00"),
         ("wan2.2-s2v", {"image_url": "i", "audio_url": "v", "detect": True}, {}, "10.004"),
@@ -161,7 +162,7 @@ CLIPS = [{"type": "reference_video", "url": "v"}, {"type": "reference_video", "u
             "wan2.2-animate-move",
             {"image_url": "i", "video_url": "v", "mode": "wan-std"},
             {},
-            "12.00",
+            "12.40",
         ),
         (
             "wan2.2-animate-mix",
@@ -291,7 +292,9 @@ def lengths(model, slot):
     accepts = others[-1] if others else accepts
     if accepts.kind not in ("audio", "video"):
         return st.just(0.0)
-    return st.floats(accepts.min_seconds or 0.1, accepts.max_seconds or 15)
+    if accepts.below_seconds:
+        return st.floats(0.1, accepts.below_seconds, exclude_max=True)
+    return st.floats(accepts.min_seconds or 0.1, (accepts.max_seconds or 15) + 0.1)
 
 
 def billed_seconds(model, values, real, made):

@@ -275,6 +275,7 @@ def test_the_check_of_a_picture_answers_as_recorded():
     assert structure(passed) == structure(sample("wan2.2-s2v-detect"))
     assert structure(failed) == structure(sample("wan2.2-s2v-detect_failed"))
     assert failed["output"]["message"] == "too small"
+    assert "humanoid" not in failed["output"]
 
 
 def test_a_stream_brings_its_parts_one_after_the_other():

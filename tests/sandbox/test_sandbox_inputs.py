@@ -271,3 +271,91 @@ async def test_rules_of_a_model_are_told_apart_for_the_same_file(inputs):
     assert (await take(inputs, content)).shape == (300, 300)
     with pytest.raises(Flaw, match=r"\[360, 2000\]"):
         await taken(inputs, "wan2.2-i2v-plus", {"img_url": content})
+
+
+def edit(url):
+    return {"prompt": "x", "function": "colorization", "base_image_url": url}
+
+
+def scene(picture, clip):
+    return {"function": "video_edit", "mask_image_url": picture, "video_url": clip}
+
+
+def message(url):
+    return {"messages": [{"role": "user", "content": [{"text": "x"}, {"image": url}]}]}
+
+
+CLEAR = inlined(picture(mode="RGBA"))
+TINY = inlined(video(1, (64, 64)), "video/mp4")
+TAKEN = [
+    ("wanx2.1-imageedit", edit(inlined(picture((600, 600), kind="TIFF"), "image/tiff"))),
+    ("wan2.1-vace-plus", scene(inlined(picture((40, 40))), TINY)),
+    ("wan2.5-i2i-preview", {"prompt": "x", "images": [inlined(picture((384, 3900)))]}),
+    ("wan2.6-image", message(inlined(picture((240, 2400))))),
+    ("wan2.6-image", message(CLEAR)),
+    ("wan2.2-kf2v-flash", {"first_frame_url": CLEAR, "last_frame_url": CLEAR}),
+    ("wan3.0-video", {"media": [{"type": "first_frame", "url": CLEAR}]}),
+    ("wan2.7-r2v", {"media": [{"type": "first_frame", "url": CLEAR},
+                              {"type": "reference_image", "url": CLEAR}]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "given"), TAKEN)
+async def test_what_no_page_forbids_is_taken(inputs, model, given):
+    """Neither sides, ratios nor formats are narrower than documented; nor is transparency refused
+    for anything but the first frames of image to video.
+    """
+    assert all(one.digest for one in await taken(inputs, model, given))
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "words"),
+    [
+        ("wan2.6-image", message(inlined(picture((239, 300)))), r"\[240, 8000\] pixels"),
+        ("wan2.5-i2i-preview", {"images": [inlined(picture((383, 500)))]}, r"\[384, 5000\] pixels"),
+        ("wanx2.1-imageedit", edit(inlined(picture((511, 600)))), r"\[512, 4096\] pixels"),
+        ("wan2.7-i2v", {"media": [{"type": "first_frame", "url": CLEAR}]}, "alpha channel"),
+        (
+            "wan2.7-i2v",
+            {"media": [{"type": "first_frame", "url": inlined(picture())},
+                       {"type": "last_frame", "url": CLEAR}]},
+            "alpha channel",
+        ),
+        ("wan2.2-i2v-plus", {"img_url": CLEAR}, "alpha channel"),
+    ],
+)  # fmt: skip
+async def test_what_a_page_forbids_is_a_flaw(inputs, model, given, words):
+    """One beyond the bounds, or transparent where the first frame may not be."""
+    with pytest.raises(Flaw, match=words):
+        await taken(inputs, model, {"prompt": "x"} | given)
+
+
+async def test_each_field_of_a_reference_has_its_own_least_length(inputs):
+    """One second in the new field and two in the old, whatever the sides are."""
+    (given,) = await taken(inputs, "wan2.6-r2v", {"reference_urls": [TINY]})
+    assert (given.role, given.seconds) == ("reference_video", 1)
+    with pytest.raises(Flaw, match=r"\[2, 30\] seconds, not 1.00"):
+        await taken(inputs, "wan2.6-r2v", {"reference_video_urls": [TINY]})
+
+
+async def test_a_speech_is_shorter_than_twenty_seconds(inputs, serve):
+    """Strictly: not even its last frame may be over."""
+    face = await serve(picture(), "/face.png")
+    just = await serve(sound(19.875), "/just.wav")
+    _, given = await taken(inputs, "wan2.2-s2v", {"image_url": face, "audio_url": just})
+    assert given.seconds == 19.88
+    over = await serve(sound(20), "/over.wav")
+    with pytest.raises(Flaw, match=r"must be below 20 seconds, not 20.00"):
+        await taken(inputs, "wan2.2-s2v", {"image_url": face, "audio_url": over})
+
+
+@pytest.mark.parametrize("field", ["image_url", "audio_url"])
+async def test_a_digital_human_takes_addresses_alone(inputs, serve, field):
+    """Its page has http(s) and oss:// and nothing else."""
+    given = {
+        "image_url": await serve(picture(), "/face.png"),
+        "audio_url": await serve(sound(), "/speech.wav"),
+    }
+    content = {"image_url": inlined(picture()), "audio_url": inlined(sound(), "audio/wav")}
+    with pytest.raises(Flaw, match="Unable to download the media"):
+        await taken(inputs, "wan2.2-s2v", given | {field: content[field]})

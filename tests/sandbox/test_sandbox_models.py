@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import batchgen.sandbox
+from batchgen.sandbox.models import Currency, built_in, currency_of, read, sold_in
 from batchgen.sandbox.models import Path as Route
-from batchgen.sandbox.models import built_in, read
 
 ROOM = Path(batchgen.sandbox.__file__).parent
 SAMPLES = Path(__file__).parents[1] / "samples" / "requests"
@@ -31,7 +31,8 @@ def test_every_documented_model_is_there():
     names = built_in().keys()
     for kind in ("t2v-turbo", "t2v-plus", "i2v-turbo", "i2v-plus", "kf2v-plus", "t2i-turbo"):
         assert {f"wan2.1-{kind}", f"wanx2.1-{kind}"} <= names
-    assert {"wan2.1-vace-plus", "wanx2.1-vace-plus", "wan2.1-imageedit", "wanx-v1"} <= names
+    assert {"wan2.1-vace-plus", "wanx2.1-vace-plus", "wanx2.1-imageedit", "wanx-v1"} <= names
+    assert "wan2.1-imageedit" not in names, "Beijing's model has no name in Singapore"
     assert {"wan2.7-t2v-2026-06-12", "wan2.7-i2v-2026-04-25", "wan2.7-r2v-2026-06-12"} <= names
     assert {"wan2.2-s2v", "wan2.2-s2v-detect", "wan2.2-animate-move", "wan3.0-video"} <= names
 
@@ -59,9 +60,10 @@ def test_no_code_of_the_sandbox_names_a_model():
 
 def test_a_model_of_ones_own_takes_over_another_and_changes_what_it_says(table):
     """A key that is given replaces the other's; the built-in models stay."""
-    models = table("models: {my-t2v: {like: wan2.6-t2v, price: {720P: 7, 1080P: 9}, running: 1}}")
+    prices = "{USD: {720P: 7, 1080P: 9}}"
+    models = table(f"models: {{my-t2v: {{like: wan2.6-t2v, price: {prices}, running: 1}}}}")
     mine, theirs = models["my-t2v"], models["wan2.6-t2v"]
-    assert (mine.name, mine.price["720P"], mine.running) == ("my-t2v", 7, 1)
+    assert (mine.name, mine.prices["720P"], mine.running) == ("my-t2v", 7, 1)
     assert (mine.duration, mine.usage) == (theirs.duration, theirs.usage)
     assert models.items() > built_in().items()
 
@@ -80,9 +82,57 @@ def test_a_row_like_itself_changes_the_built_in_model(table):
 
 def test_a_change_reaches_the_functions_and_modes_of_a_model(table):
     """They are the model with something changed, and not rows of their own."""
-    models = table("models: {mine: {like: wan2.1-vace-plus, price: {720P: 1}}}")
-    prices = {function.price["720P"] for function in models["mine"].functions.values()}
-    assert prices == {1}
+    models = table("models: {mine: {like: wan2.1-vace-plus, price: {CNY: {720P: 1}}}}")
+    functions = models["mine"].sold_in(Currency.CNY).functions.values()
+    assert {function.prices["720P"] for function in functions} == {1}
+
+
+@pytest.mark.parametrize(
+    ("region", "currency"),
+    [("cn-beijing", "CNY"), ("beijing", "CNY"), ("ap-southeast-1", "USD"), ("virginia", "USD")],
+)
+def test_a_region_pays_in_its_currency(region, currency):
+    """Yuan in Beijing, dollars elsewhere; for the functions and modes of a model as well."""
+    assert currency_of(region) == currency
+    models = sold_in(region, built_in())
+    assert models.keys() == built_in().keys()
+    variants = [models["wan2.1-vace-plus"].functions["video_edit"],
+                models["wan2.6-image"].modes["interleave"]]  # fmt: skip
+    assert {one.currency for one in (*models.values(), *variants)} == {currency}
+
+
+@pytest.mark.parametrize(
+    ("name", "grade", "usd", "cny"),
+    [
+        ("wan2.7-t2v", "1080P", 150_000, 1_000_000),
+        ("wan2.6-i2v-flash", "720P silent", 25_000, 150_000),
+        ("wan2.5-i2v-preview", "480P", 50_000, 300_000),
+        ("wan2.2-i2v-flash", "1080P", 86_400, 480_000),
+        ("wan2.2-kf2v-flash", "1080P", 86_400, 480_000),
+        ("wanx2.1-i2v-turbo", "480P", 36_000, 240_000),
+        ("wan2.2-s2v", "720P", 129_018, 900_000),
+        ("wan2.2-animate-mix", "wan-pro", 260_000, 900_000),
+        ("wan3.0-video", "480P", 50_000, 300_000),
+        ("wan2.7-image-pro", "image", 76_584, 500_000),
+        ("wanx2.1-t2i-turbo", "image", 25_000, 140_000),
+        # Only Beijing's list has these; elsewhere they are converted.
+        ("wanx2.1-imageedit", "image", 19_076, 140_000),
+        ("wanx2.0-t2i-turbo", "image", 5_450, 40_000),
+        ("wanx-v1", "image", 21_801, 160_000),
+        ("wan2.2-s2v-detect", "image", 545, 4_000),
+    ],
+)
+def test_a_model_costs_what_the_list_of_its_region_says(name, grade, usd, cny):
+    """In millionths of the currency, to the nearest one."""
+    model = built_in()[name]
+    assert model.prices[grade] == usd
+    assert model.sold_in(Currency.CNY).prices[grade] == cny
+
+
+def test_a_price_that_only_singapore_has_is_converted_for_beijing(table):
+    """At the rate that makes the published list round."""
+    models = table("models: {mine: {like: wan2.6-t2i, price: {USD: {image: 30000}}}}")
+    assert models["mine"].sold_in(Currency.CNY).prices["image"] == 220_177
 
 
 def test_media_of_ones_own_can_be_taken(table):
@@ -117,8 +167,12 @@ def test_media_of_ones_own_can_be_taken(table):
             "models: {a: {like: wan2.6-t2v, geometry: {kind: sizes, tiers: [8K], default: x}}}",
             r"models\.a\.geometry\.sizes\.tiers\.0",
         ),
-        ("models: {a: {like: wan2.6-t2v, price: {720P: 1}}}", r"models\.a: .*price lacks 1080P"),
-        ("models: {a: {like: wan2.6-t2i, price: {}}}", r"models\.a: .*price lacks image"),
+        (
+            "models: {a: {like: wan2.6-t2v, price: {CNY: {720P: 1}}}}",
+            r"models\.a: .*price in CNY lacks 1080P",
+        ),
+        ("models: {a: {like: wan2.6-t2i, price: {}}}", r"models\.a: .*price lacks a list"),
+        ("models: {a: {like: wan2.6-t2i, price: {EUR: {image: 1}}}}", r"models\.a\.price\.EUR"),
         (
             "models: {a: {like: wan2.6-i2v, media: {slots: {img_url: {takes: painting}}}}}",
             r"own\.yaml: models\.a\.media: .*no such entry in `media`: 'painting'",

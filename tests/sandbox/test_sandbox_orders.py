@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchgen.sandbox import orders
-from batchgen.sandbox.models import Flaw, built_in
+from batchgen.sandbox.models import Flaw, built_in, sold_in
 from batchgen.sandbox.orders import Input, InputKind, Order, Refusal
 
 SAMPLES = sorted((Path(__file__).parents[1] / "samples" / "requests").glob("*.json"))
@@ -87,6 +87,9 @@ FLAWS = [
     ("wan2.6-t2v", {"prompt": "x"}, {"seed": -1}, "seed must be in"),
     ("wan2.6-t2v", {"prompt": "x"}, {"shot_type": "triple"}, "shot_type must be one of single"),
     ("wan2.7-t2v", {"prompt": "x"}, {"ratio": "21:9"}, "ratio must be one of"),
+    ("wan2.7-t2v", {"prompt": "x"}, {"ratio": "adaptive"}, "ratio must be one of"),
+    ("wan2.7-r2v", media(IMAGE, prompt="x"), {"ratio": "adaptive"}, "ratio must be one of"),
+    ("wan2.7-videoedit", media(VIDEO), {"ratio": "adaptive"}, "ratio must be one of"),
     ("wan2.7-t2v", {"prompt": "x"}, {"resolution": "480P"}, "resolution must be one of"),
     ("wan2.7-i2v", {"img_url": PICTURE}, {}, "Field required: input.media"),
     ("wan2.7-i2v", media(FIRST, ("first_clip", CLIP)), {}, "two modes are mutually exclusive. "),
@@ -163,6 +166,9 @@ FLAWS = [
     ),
     ("wan2.6-t2i", message(PICTURE), {}, "number of images"),
     ("wan2.6-t2i", message(), {"size": "1024x1024"}, "size is not match the format"),
+    ("wan2.6-t2i", message(), {"size": "1279*1280"}, "size is not match the model"),
+    ("wan2.6-t2i", message(), {"size": "1440*1441"}, "size is not match the model"),
+    ("wan2.5-t2i-preview", {"prompt": "x"}, {"size": "1695*960"}, "size is not match the model"),
     ("wan2.6-t2i", message(), {"n": 5}, r"n must be in \[1, 4\]"),
     ("wan2.6-t2i", {"messages": [{"content": []}]}, {}, "one user message with one text"),
     ("wan2.6-t2i", {"messages": [{"content": [{"text": "a"}] * 2}]}, {}, "with one text"),
@@ -289,12 +295,17 @@ def test_media_are_called_what_a_prompt_calls_them(model, given, names):
 
 
 def test_a_voice_goes_with_the_reference_that_carries_it():
-    """It is a sound of its own, with the name of the person who speaks."""
-    item = {"type": "reference_image", "url": PICTURE, "reference_voice": SOUND}
-    made = order("wan2.7-r2v", {"prompt": "x", "media": [item]})
+    """Any item may: the voice is a sound of its own, with the name of the person who speaks."""
+    kinds = {"reference_image": PICTURE, "reference_video": CLIP, "first_frame": PICTURE}
+    items = [{"type": kind, "url": url, "reference_voice": SOUND} for kind, url in kinds.items()]
+    made = order("wan2.7-r2v", {"prompt": "x", "media": items})
     assert [(one.role, one.kind, one.name) for one in made.inputs] == [
         ("reference_image", InputKind.IMAGE, "Image 1"),
         ("reference_voice", InputKind.AUDIO, "Image 1"),
+        ("reference_video", InputKind.VIDEO, "Video 1"),
+        ("reference_voice", InputKind.AUDIO, "Video 1"),
+        ("first_frame", InputKind.IMAGE, ""),
+        ("reference_voice", InputKind.AUDIO, ""),
     ]
 
 
@@ -319,6 +330,7 @@ SIZES = [
     ("wan2.7-videoedit", media(VIDEO), [PORTRAIT], {"ratio": "16:9"}, "1920*1080"),
     ("wan3.0-video", media(FIRST), [PORTRAIT], {"resolution": "480P"}, "480*832"),
     ("wan3.0-video", media(IMAGE), [PORTRAIT], {"ratio": "1:1"}, "1440*1440"),
+    ("wan3.0-video", media(IMAGE), [PORTRAIT], {"ratio": "adaptive"}, "1080*1920"),
     ("wan2.2-s2v", {"image_url": PICTURE, "audio_url": SOUND}, [PORTRAIT], {}, "480*832"),
     (
         "wan2.2-animate-mix",
@@ -335,6 +347,10 @@ SIZES = [
     ("wan2.7-image", message(PICTURE), [PORTRAIT], {}, "1536*2736"),
     ("wan2.7-image-pro", message(), [], {"size": "4K"}, "4096*4096"),
     ("wan2.6-image", message(PICTURE), [], {}, "1280*1280"),
+    ("wan2.6-image", message(), [], {"enable_interleave": True, "size": "1K"}, "1280*1280"),
+    ("wan2.6-t2i", message(), [], {"size": "1440*1440"}, "1440*1440"),
+    ("wan2.6-t2i", message(), [], {"size": "1472*1104"}, "1472*1104"),
+    ("wan2.5-t2i-preview", {"prompt": "x"}, [], {"size": "960*1696"}, "960*1696"),
     ("wanx2.1-imageedit", EDIT | {"function": "colorization"}, [PORTRAIT], {}, "900*1600"),
     ("wanx2.1-imageedit", EDIT | {"function": "expand"}, [PORTRAIT],
      {"top_scale": 1.5, "right_scale": 2}, "1800*2400"),
@@ -377,8 +393,9 @@ LENGTHS = [
         {"mode": "wan-std"},
         (5.2, 0),
     ),
-    ("wan2.1-vace-plus", VACE | {"function": "video_outpainting"}, [long(3.5)], {}, (4, 0)),
+    ("wan2.1-vace-plus", VACE | {"function": "video_outpainting"}, [long(3.5)], {}, (5, 0)),
     ("wan2.1-vace-plus", VACE | {"function": "video_outpainting"}, [long(9)], {}, (5, 0)),
+    ("wan3.0-video", media(REFERENCE), [long(15.08)], {"duration": 10}, (10, 15.08)),
 ]
 
 
@@ -400,6 +417,7 @@ def test_a_model_that_may_decide_picks_a_length():
     ("given", "measured", "parameters", "words"),
     [
         (media(*[REFERENCE] * 2), [long(9), long(8)], {}, "must not exceed 15 seconds, not 17.00"),
+        (media(*[REFERENCE] * 2), [long(9), long(6.11)], {}, "15 seconds, not 15.11"),
         (media(REFERENCE), [long(12)], {"duration": 20}, "exceed 30 seconds together"),
         (
             media(*[("reference_audio", SOUND)] * 2),
@@ -427,7 +445,7 @@ COSTS = [
      {"mode": "wan-pro"}, 1_352_000),
     ("wan2.2-s2v-detect", {"image_url": PICTURE}, [], {}, 545),
     ("wan2.6-t2i", message(), [], {}, 4 * 30_000),
-    ("wan2.7-image-pro", message(), [], {"n": 3}, 3 * 76_583),
+    ("wan2.7-image-pro", message(), [], {"n": 3}, 3 * 76_584),
 ]  # fmt: skip
 
 
@@ -435,6 +453,13 @@ COSTS = [
 def test_an_order_costs_what_the_price_page_says(model, given, measured, parameters, cost):
     """Seconds of the result and of what is billed with it, or images, in micro-USD."""
     assert order(model, given, *measured, **parameters).cost == cost
+
+
+def test_an_order_costs_what_its_region_pays():
+    """The same request, sold in Beijing, is billed by the list in yuan."""
+    model = sold_in("cn-beijing", built_in())["wan2.6-i2v-flash"]
+    request = body(model.name, {"img_url": PICTURE}, resolution="720P", audio=False)
+    assert orders.read(model, request, [], Random(1)).cost == 5 * 150_000
 
 
 def test_failed_images_are_free():

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, TypeGuard
 
 from batchgen.catalog.complaint import Path, nearest
 from batchgen.catalog.data import Data
-from batchgen.catalog.keys.accepts import Accepts
+from batchgen.catalog.keys.accepts import PADDING, Accepts
 from batchgen.catalog.keys.key import Fault, Key, Place, either, not_encodable, shown
 from batchgen.catalog.request import Media, MediaKind
 
@@ -189,6 +189,8 @@ class TypedMedia(MediaKey):
     apart: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
     """Groups of types that do not go together."""
     counts: tuple[Count, ...] = ()
+    follows: Mapping[str, str] = {}
+    """Types, and the one without which each means nothing."""
 
     def faults(self, value: object) -> Iterator[Fault]:
         if not isinstance(value, list | tuple) or not value:
@@ -246,6 +248,9 @@ class TypedMedia(MediaKey):
         for these, those in self.apart:
             if not counted.keys().isdisjoint(these) and not counted.keys().isdisjoint(those):
                 yield Fault(f"may not hold both {either(these)} and {either(those)}")
+        for kind, needed in self.follows.items():
+            if kind in counted and needed not in counted:
+                yield Fault(f"may hold a {kind} only with a {needed}")
         for count in self.counts:
             number = sum(counted[kind] for kind in count.of)
             if not count.min <= number <= count.max:
@@ -338,7 +343,9 @@ def _faults_together(accepts: Accepts, media: list[Media], result: object) -> It
         yield Fault(f"may hold {accepts.max} {accepts.kind}s at most, not {len(media)}")
     seconds = sum(medium.measured.seconds or 0.0 for medium in media if medium.measured)
     total = accepts.total_seconds
-    if total is not None and len(media) > 1 and seconds > total:
+    # A lone file that has a limit of its own has been held against it.
+    adds_up = len(media) > 1 or accepts.max_seconds is None
+    if total is not None and adds_up and seconds > total + PADDING:
         yield Fault(f"may hold {accepts.kind}s of {total:g} seconds together, not {seconds:.2f}")
     if accepts.with_result is not None and media and type(result) is int:
         whole = seconds + max(result, 0)

@@ -81,7 +81,7 @@ class Inputs:
         match parts.scheme:
             case "http" | "https" if wanted.kind is InputKind.LINK:
                 return _on_trust(wanted, f"{parts.hostname}{parts.path}")
-            case "data":
+            case "data" if wanted.rule.inlined:
                 content = _inlined(wanted.url, wanted.kind)
                 return await self._keep(_at_once(content), wanted, f"an inlined {wanted.kind}")
             case "http" | "https" if is_loopback(parts.hostname or ""):

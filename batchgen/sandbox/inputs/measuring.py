@@ -18,15 +18,10 @@ from typing import NamedTuple
 import av
 from PIL import Image
 
-from batchgen.sandbox.models import Flaw, InputKind, MediaRule, invalid
+from batchgen.sandbox.models import PADDING, Flaw, InputKind, MediaRule, invalid
 
 MOST_PIXELS = 8000 * 8000
 """The largest sides of any model; a picture above is refused before it is decoded."""
-
-TOLERANCE = 0.1
-"""Seconds by which a file may miss its bounds: a clip of ten seconds often has a frame more
-(*chosen*).
-"""
 
 _BAD_PICTURE = (
     OSError,
@@ -135,7 +130,12 @@ def _check_seconds(measured: Measured, rule: MediaRule) -> None:
     if rule.kind is InputKind.IMAGE:
         return
     least, most = rule.seconds
-    if not least - TOLERANCE <= measured.seconds <= most + TOLERANCE:
+    if measured.seconds >= rule.below:
+        raise invalid(
+            f"the duration of the {rule.kind} must be below {rule.below:g} seconds, "
+            f"not {measured.seconds:.2f}"
+        )
+    if not least - PADDING <= measured.seconds <= most + PADDING:
         raise invalid(
             f"the duration of the {rule.kind} must be in [{least:g}, {most:g}] seconds, "
             f"not {measured.seconds:.2f}"

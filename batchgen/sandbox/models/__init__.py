@@ -5,11 +5,14 @@ client.
 from __future__ import annotations
 
 from batchgen.sandbox.models.flaw import Flaw, invalid
-from batchgen.sandbox.models.media import Form, InputKind, MediaRule, Slot
+from batchgen.sandbox.models.media import PADDING, Form, InputKind, MediaRule, Slot
 from batchgen.sandbox.models.model import Duration, Images, Model, Option, Path, Shape, Sound, Usage
-from batchgen.sandbox.models.reader import built_in, read
+from batchgen.sandbox.models.prices import Currency, currency_of
+from batchgen.sandbox.models.reader import built_in, read, sold_in
 
 __all__ = [
+    "PADDING",
+    "Currency",
     "Duration",
     "Flaw",
     "Form",
@@ -24,6 +27,8 @@ __all__ = [
     "Sound",
     "Usage",
     "built_in",
+    "currency_of",
     "invalid",
     "read",
+    "sold_in",
 ]

@@ -54,6 +54,9 @@ LONGEST_SIZE = len("99999*99999")
 MOST_SIDE = 4096
 """Of anything grown or enlarged, in pixels; no page states it (*chosen*)."""
 
+ADAPTIVE = "adaptive"
+"""The ratio of the shape that a medium lends."""
+
 Pixels = tuple[int, int]
 
 
@@ -121,7 +124,7 @@ class Tiers:
     tiers: tuple[Tier, ...]
     default: Tier
     ratios: tuple[str, ...] = ()
-    default_ratio: str = "adaptive"
+    default_ratio: str = ADAPTIVE
     shape_wins: bool = False
     """The ratio asked for is ignored where a medium lends its shape."""
     grows: bool = False
@@ -138,11 +141,12 @@ class Tiers:
         return Frame(width, height, tier, ratio)
 
     def _ratio(self, parameters: Mapping[str, Any], shape: Pixels | None) -> str:
-        asked = parameters.get("ratio") or self.default_ratio if self.ratios else "adaptive"
-        if asked != "adaptive" and asked not in self.ratios:
+        asked = parameters.get("ratio") if self.ratios else None
+        if asked and asked not in self.ratios:
             raise invalid(f"ratio must be one of {', '.join(self.ratios)}")
-        if asked != "adaptive" and not (shape and self.shape_wins):
-            return str(asked)
+        ratio = asked or self.default_ratio
+        if ratio != ADAPTIVE and not (shape and self.shape_wins):
+            return str(ratio)
         width, height = shape or (16, 9)
         return f"{width // gcd(width, height)}:{height // gcd(width, height)}"
 
@@ -162,6 +166,8 @@ class ImageSize:
     sides: tuple[int, int] = (1, 1 << 20)
     ratio: int = 4
     names: tuple[tuple[str, int], ...] = ()
+    besides: tuple[str, ...] = ()
+    """Sizes that the page recommends although they break the bounds it states."""
 
     @property
     def tiers(self) -> tuple[Tier, ...]:
@@ -174,7 +180,7 @@ class ImageSize:
         if side is not None:
             return Frame(*fit(side * side, *(shape or (1, 1))), "", "")
         width, height = pixels(size)
-        if not self._fits(width, height):
+        if size not in self.besides and not self._fits(width, height):
             raise invalid(f"The size is not match the model: {width}*{height}")
         return Frame(width, height, "", "")
 

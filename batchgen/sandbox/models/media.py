@@ -21,6 +21,12 @@ CHECKED = ConfigDict(extra="forbid")
 INF = float("inf")
 
 
+PADDING = 0.1
+"""Seconds by which a file may miss its bounds: a clip of ten seconds often has a frame more
+(*chosen*; Wan2.7 video editing, 2026, has a sample of 5.02).
+"""
+
+
 class InputKind(StrEnum):
     """What a given medium is."""
 
@@ -42,10 +48,14 @@ class MediaRule:
     ratio: float = INF
     """Of the longer side to the shorter, at most."""
     seconds: tuple[float, float] = (0.0, INF)
+    below: float = INF
+    """Seconds that are too many already, however little over."""
     formats: tuple[str, ...] = ()
     """Containers by their short names; empty where nothing is said."""
     alpha: bool = True
     """Whether a picture may be transparent."""
+    inlined: bool = True
+    """Whether it may be a `data:` URI; no page forbids that but one."""
 
 
 @dataclass(frozen=True, slots=True, config=CHECKED)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from enum import StrEnum
+from typing import Self
 
 from pydantic.dataclasses import dataclass
 
 from batchgen.sandbox.models.geometry import AnyGeometry
 from batchgen.sandbox.models.media import CHECKED, INF, Media
+from batchgen.sandbox.models.prices import Currency, Prices, prices_in
 
 
 class Path(StrEnum):
@@ -79,7 +81,7 @@ class Duration:
     default: int = 5
     follows: str = ""
     """The role whose length the result takes where none, or 0, is asked for. It is cut to what is
-    asked, and to `most`.
+    asked, and to `most` if there is one.
     """
     asked: bool = True
     """Whether the request has a say in it."""
@@ -128,7 +130,7 @@ class BilledInput:
 
 @dataclass(frozen=True, slots=True, config=CHECKED)
 class Model:
-    """Times are seconds, prices micro-USD."""
+    """Times are seconds."""
 
     name: str
     paths: tuple[Path, ...]
@@ -138,10 +140,8 @@ class Model:
     usage: tuple[Usage, ...]
     prompt_limit: int
     """Characters; the rest is cut without a word, as the service does. 0: reads no prompt."""
-    price: Mapping[str, int]
-    """Per second of video by tier or mode, `<tier> silent` where silence is cheaper; per `image`
-    for the others.
-    """
+    price: Mapping[Currency, Prices]
+    """The lists that have it."""
     required: tuple[str, ...] = ("input.prompt",)
     """Missing at submit: refused."""
     needed: tuple[str, ...] = ()
@@ -174,11 +174,28 @@ class Model:
     """What `input.function` makes of it; empty where the field is not read."""
     modes: Mapping[str, Model] = field(default_factory=dict)
     """What it is with `interleave`, in a `sequential` request, and with nothing but `text`."""
+    currency: Currency = Currency.USD
+    """What is paid in."""
 
     def __post_init__(self) -> None:
-        lacking = [grade for grade in self._grades if grade not in self.price]
-        if lacking:
-            raise ValueError(f"price lacks {', '.join(lacking)}")
+        if not self.price:
+            raise ValueError("price lacks a list")
+        for currency, prices in self.price.items():
+            lacking = [grade for grade in self._grades if grade not in prices]
+            if lacking:
+                raise ValueError(f"price in {currency} lacks {', '.join(lacking)}")
+
+    def sold_in(self, currency: Currency) -> Self:
+        """The same model where this is paid in."""
+        functions, modes = (
+            {name: variant.sold_in(currency) for name, variant in variants.items()}
+            for variants in (self.functions, self.modes)
+        )
+        return replace(self, currency=currency, functions=functions, modes=modes)
+
+    @property
+    def prices(self) -> Prices:
+        return prices_in(self.currency, self.price)
 
     @property
     def path(self) -> Path:

@@ -13,6 +13,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from batchgen.sandbox.models.model import Model
+from batchgen.sandbox.models.prices import currency_of
 
 BUILT_IN = "table.yaml"
 
@@ -36,6 +37,12 @@ def read(path: Path) -> Mapping[str, Model]:
     table, own = _built_in_table(), _loaded(path.read_text("utf-8"), path.name)
     media, rows = {**table["media"], **own["media"]}, own["models"]
     return MappingProxyType({**built_in(), **_models(rows, table["models"], media, path.name)})
+
+
+def sold_in(region: str, models: Mapping[str, Model]) -> Mapping[str, Model]:
+    """The models at the prices of a region."""
+    currency = currency_of(region)
+    return MappingProxyType({name: model.sold_in(currency) for name, model in models.items()})
 
 
 @cache

@@ -7,7 +7,7 @@ from math import ceil
 from random import Random
 from typing import Any
 
-from batchgen.sandbox.models import Duration, InputKind, Model, invalid
+from batchgen.sandbox.models import PADDING, Duration, InputKind, Model, invalid
 from batchgen.sandbox.orders.order import Input
 
 ASSUMED_SECONDS = 5.0
@@ -26,7 +26,7 @@ def check_sums(model: Model, inputs: Sequence[Input]) -> None:
     """Raises Flaw when media are longer together than the model takes."""
     for total in model.media.sums:
         seconds = sum(given.seconds for given in inputs if given.role in total.roles)
-        if seconds > total.seconds:
+        if seconds > total.seconds + PADDING:
             raise invalid(
                 f"the total duration of {', '.join(total.roles)} must not exceed "
                 f"{total.seconds:g} seconds, not {seconds:.2f}"

@@ -63,7 +63,7 @@ class Order:
     inputs: tuple[Input, ...]
     """In the order of the request."""
     cost: int
-    """Micro-USD, due on success."""
+    """Micro-units of the currency that the model is sold in, due on success."""
     label: str = ""
     """What the client calls the job, where it says so; no part of the service's own language."""
     function: str = ""

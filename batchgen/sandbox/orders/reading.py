@@ -105,8 +105,9 @@ def _seed(parameters: Mapping[str, Any], rng: Random) -> int:
 
 
 def _rate(model: Model, grade: str, *, sound: bool) -> int:
-    """Micro-USD per second or image."""
+    """Micro-units of the model's currency per second or image."""
+    prices = model.prices
     if model.is_image:
-        return model.price["image"]
+        return prices["image"]
     silent = f"{grade} silent"
-    return model.price[silent if not sound and silent in model.price else grade]
+    return prices[silent if not sound and silent in prices else grade]

@@ -70,10 +70,11 @@ def detected(order: Order | Flaw, request_id: str) -> Answer:
     """Whether a picture can become a digital human: billed whatever comes of it. The sandbox sees a
     person in every picture that keeps the model's rules.
     """
-    passed = not isinstance(order, Flaw)
-    output: Answer = {"check_pass": passed, "humanoid": passed}
-    if isinstance(order, Flaw):
-        output |= {"code": order.code, "message": order.message}
+    output: Answer = (
+        {"check_pass": False, "code": order.code, "message": order.message}
+        if isinstance(order, Flaw)
+        else {"check_pass": True, "humanoid": True}
+    )
     return {"output": output, "usage": {"image_count": 1}, "request_id": request_id}
 
 
