@@ -20,6 +20,7 @@ import pytest
 import batchgen
 from batchgen.core.lifecycle import STEPS, State
 from batchgen.errors import ExitCode
+from batchgen.sandbox import load_faults, read_models
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -145,13 +146,21 @@ def test_the_first_manifest_has_no_mistake(tmp_path):
 
 def test_a_price_of_ones_own_is_the_price_of_the_plan(tmp_path):
     """The README's catalog, word for word, changes what a job costs."""
-    (tmp_path / "prices.yaml").write_text(block("yaml", "models:"), encoding="utf-8")
+    (tmp_path / "prices.yaml").write_text(block("yaml", "models:\n"), encoding="utf-8")
     (tmp_path / "one.yaml").write_text(
         "catalog: prices.yaml\n"
         "jobs: [{model: wan2.6-t2v, prompt: A fox, size: 1280*720, duration: 10}]\n"
     )
     manifest = batchgen.load(tmp_path / "one.yaml")
     assert str(batchgen.plan(manifest).to_spend["wan2.6-t2v"]) == "USD 0.80"
+
+
+def test_the_files_for_the_sandbox_are_read_as_they_stand(tmp_path):
+    """The fault script and the table of models of the README hold no mistake."""
+    (tmp_path / "faults.yaml").write_text(block("yaml", "seed:"), encoding="utf-8")
+    (tmp_path / "models.yaml").write_text(block("yaml", "models: {"), encoding="utf-8")
+    assert len(load_faults(tmp_path / "faults.yaml").rules) == 3
+    assert read_models(tmp_path / "models.yaml")["my-t2v"].running == 1
 
 
 async def test_the_program_in_the_readme_runs(checkout):
