@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchgen.api.endpoint import Endpoint, Place, find_place
+from batchgen.api.endpoint import Endpoint, Place, find_place, refuse_other_region
 from batchgen.api.runs import Connect, Run
 from batchgen.api.settings import Settings
 from batchgen.api.standing import BatchReport, JobReport
@@ -47,13 +47,15 @@ def load(path: Path, *, place: Place | None = None, catalog_files: Sequence[Path
     Raises ManifestError with every problem at its place, and Mistake for what is no manifest.
     """
     place = place or find_place()
-    return read_manifest(
+    manifest = read_manifest(
         path,
         catalog_files=catalog_files,
         region=place.region,
         default_region=place.fallback,
         check_region=place.check_region,
     )
+    refuse_other_region(place, manifest.region, manifest.catalog)
+    return manifest
 
 
 async def run(

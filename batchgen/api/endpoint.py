@@ -68,6 +68,17 @@ def find_place(
     )
 
 
+def refuse_other_region(place: Place, manifest_region: str | None, catalog: Catalog) -> None:
+    """A key, its models and its host are of one region. Raises Mistake where two are named."""
+    named = place.region_of(manifest_region)
+    asked = catalog.region_at(place.url) if place.url else None
+    if named and asked and catalog.region(named) is not asked:
+        raise Mistake(
+            f"The base URL is a host of {asked.title}, but the region is {named}.",
+            hint="A key, its models and its host are of one region: drop one of the two.",
+        )
+
+
 def find_endpoint(
     place: Place,
     manifest_region: str | None,

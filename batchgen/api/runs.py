@@ -204,6 +204,7 @@ class Run:
                 f"{stop.model or 'the account'}: {stop.code}: {stop.message}"
                 for stop in standing.stops
             ),
+            budget=self._settings.budget or self._manifest.budget,
             budget_reached=batch.budget_reached,
             error=error,
             signal=self._signal,

@@ -71,6 +71,15 @@ class BatchReport:
         return totals
 
 
+def lacking(budget: Money | None, amounts: Iterable[Money | None]) -> Money | None:
+    """How much more than the budget the amounts are; None: no more."""
+    if budget is None:
+        return None
+    counted = [amount.micro for amount in amounts if amount and amount.currency == budget.currency]
+    missing = sum(counted) - budget.micro
+    return Money(missing, budget.currency) if missing > 0 else None
+
+
 CHANGED = "changed"
 """The word for a job whose request was changed after it was paid for."""
 

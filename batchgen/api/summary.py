@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchgen.api.standing import JobReport
+from batchgen.api.standing import JobReport, lacking
 from batchgen.catalog import Money
 from batchgen.core.lifecycle import NEEDS_A_PERSON, State
 from batchgen.errors import BatchgenError, ExitCode
@@ -48,6 +48,8 @@ class Summary:
     seconds: float
     stops: tuple[str, ...] = ()
     """What the account has stopped, in the service's words."""
+    budget: Money | None = None
+    """The cap that counts, over all runs of the batch."""
     budget_reached: bool = False
     """Jobs are left that the budget does not allow."""
     error: BatchgenError | None = None
@@ -74,6 +76,12 @@ class Summary:
     def unfinished(self) -> tuple[JobReport, ...]:
         """The jobs that a later run has to go on with."""
         return self._in({State.PENDING, State.SUBMITTING, State.RENDERING, State.READY})
+
+    @property
+    def missing(self) -> Money | None:
+        """What the budget lacks for the worst case of all that is still to buy."""
+        prices = [job.price for job in self._in({State.PENDING})]
+        return lacking(self.budget, [self.spent, self.reserved, *prices])
 
     @property
     def exit_code(self) -> ExitCode:

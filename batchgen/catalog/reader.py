@@ -61,6 +61,10 @@ class Catalog:
         """The region of this name, in either spelling (``singapore``, ``ap-southeast-1``)."""
         return regions.find(name)
 
+    def region_at(self, url: str) -> Region | None:
+        """The region whose host a base URL names; None for any other host."""
+        return regions.at(url)
+
     def job_schema(self) -> dict[str, Any]:
         """The JSON Schema (draft 2020-12) of a job, with each model's keys and constraints."""
         return schema.job_schema(self.models)

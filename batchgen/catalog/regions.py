@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from urllib.parse import urlsplit
 
 from batchgen.catalog.data import Data
 from batchgen.catalog.documents import parse
@@ -60,3 +61,14 @@ def find(name: str) -> Region | None:
 def named(name: str | None) -> Region:
     """The region of this name, or the default one for None; KeyError for any other name."""
     return default() if name is None else _spellings()[name]
+
+
+def at(url: str) -> Region | None:
+    """The region whose host a base URL names, its shared one or a workspace's; None for others."""
+    host = urlsplit(url).hostname or ""
+    for region in every():
+        own = urlsplit(region.workspace_url).netloc.removeprefix("{workspace}")
+        shared = urlsplit(region.base_url or "").hostname
+        if host == shared or host.endswith(own):
+            return region
+    return None

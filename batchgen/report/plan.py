@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from batchgen.api.standing import BatchReport, JobReport
+from batchgen.api.standing import BatchReport, JobReport, lacking
 from batchgen.catalog import Money
 from batchgen.manifest import Job, Manifest
 from batchgen.report.document import jobs_data, jobs_listed, problems_data
@@ -80,13 +80,8 @@ def plan_data(manifest: Manifest, report: BatchReport) -> dict[str, Any]:
 
 def missing_of(manifest: Manifest, report: BatchReport) -> Money | None:
     """What the manifest's budget lacks for the worst case of everything; None: nothing."""
-    if manifest.budget is None:
-        return None
-    amounts = [report.spent, report.reserved, *(job.price for job in report.to_buy)]
-    currency = manifest.budget.currency
-    needed = sum(amount.micro for amount in amounts if amount and amount.currency == currency)
-    missing = needed - manifest.budget.micro
-    return Money(missing, currency) if missing > 0 else None
+    prices = [job.price for job in report.to_buy]
+    return lacking(manifest.budget, [report.spent, report.reserved, *prices])
 
 
 def _jobs_table(jobs: Iterable[JobReport]) -> Table:

@@ -42,7 +42,9 @@ def summary_data(summary: Summary) -> dict[str, Any]:
         "seconds": round(summary.seconds, 3),
         "changed": list(summary.changed),
         "stops": list(summary.stops),
+        "budget": money_data(summary.budget),
         "budget_reached": summary.budget_reached,
+        "missing": money_data(summary.missing) if summary.budget_reached else None,
         "error": error_data(summary.error) if summary.error else None,
         **jobs_data(summary.jobs),
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.api.endpoint import find_endpoint, find_place
+from batchgen.api.endpoint import Place, find_endpoint, find_place, refuse_other_region
 from batchgen.catalog import load
 from batchgen.errors import Mistake
 
@@ -53,3 +53,33 @@ def test_a_workspace_that_is_no_name_leads_the_key_nowhere(workspace):
     """It becomes a part of a host name, so it must be one."""
     with pytest.raises(Mistake, match="host name"):
         host(None, {"DASHSCOPE_WORKSPACE_ID": workspace})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://dashscope-intl.aliyuncs.com/api/v1",
+        "https://ws-1a2b.ap-southeast-1.maas.aliyuncs.com/api/v1",
+    ],
+)
+@pytest.mark.parametrize("named", [{"region": "beijing"}, {"manifest_region": "cn-beijing"}])
+def test_a_region_and_another_ones_host_exclude_each_other(url, named):
+    """The service would refuse the key, and the prices would be those of another list."""
+    place = Place(url=url, region=named.get("region"))
+    with pytest.raises(Mistake, match="is a host of Singapore, but the region is"):
+        refuse_other_region(place, named.get("manifest_region"), load())
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        Place(url="https://dashscope-intl.aliyuncs.com/api/v1", region="singapore"),
+        Place(url="https://dashscope-intl.aliyuncs.com/api/v1"),
+        Place(url="https://gateway.example/api/v1", region="beijing"),
+        Place(url="http://127.0.0.1:8765/api/v1", region="beijing"),
+        Place(region="beijing"),
+    ],
+)
+def test_other_hosts_may_stand_before_any_region(place):
+    """A gateway, a stand-in and the region's own host are nobody else's."""
+    refuse_other_region(place, None, load())

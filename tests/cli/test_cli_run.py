@@ -73,7 +73,7 @@ def test_a_budget_is_kept(night, folder, capsys):
     """What the budget does not allow is not bought: exit code 5, and it is said."""
     assert main([*RUN, "night.yaml", "--budget", "0.06"]) == 5
     out, _ = capsys.readouterr()
-    assert "the budget does not allow what is left" in out
+    assert "what is left can cost USD 0.09 more than the budget of USD 0.06 allows" in out
     assert "Raise `budget:` in the manifest, or --budget, then run again." in out
     assert "1 done, 1 unfinished" in out
     assert main([*RUN, "night.yaml", "--budget", "25"]) == 0

@@ -105,8 +105,10 @@ def test_what_is_to_do_is_said_once(job, summary, shown):
 
 def test_a_reached_budget_says_how_to_raise_it(job, summary, shown):
     """The same command again would stop at the same amount."""
-    seen = shown(summary_view(summary(job("fox", state="pending"), budget_reached=True)))
-    assert "stopped: the budget does not allow what is left" in seen
+    budget, spent = Money(800_000, "USD"), Money(500_000, "USD")
+    ended = summary(job("fox", state="pending"), budget=budget, spent=spent, budget_reached=True)
+    seen = shown(summary_view(ended))
+    assert "stopped: what is left can cost USD 0.20 more than the budget of USD 0.80" in seen
     assert "Raise `budget:` in the manifest, or --budget, then run again." in seen
     assert "run the same command" not in seen
 
@@ -136,6 +138,6 @@ def test_json_has_everything(job, summary):
     assert told["exit_code"] == ExitCode.UNREACHABLE
     assert told["counts"] == {"done": 1, "pending": 1}
     assert told["spent"] == {"amount": 1.5, "currency": "USD"}
-    assert told["budget_reached"] is False
+    assert (told["budget"], told["budget_reached"], told["missing"]) == (None, False, None)
     assert told["error"] == {"exit_code": 8, "message": "Nothing was heard.", "hint": "Run again."}
     assert [one["id"] for one in told["jobs"]] == ["fox", "wave"]
