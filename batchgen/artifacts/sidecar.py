@@ -30,8 +30,8 @@ def sidecar(
     manifest: str,
     model: str,
     prompt: str | None,
-    prompt_sent: str | None,
     negative_prompt: str | None,
+    cut: Mapping[str, str],
     parameters: Mapping[str, Any],
     inputs: Mapping[str, Any],
     task_id: str | None,
@@ -53,8 +53,7 @@ def sidecar(
     """Return the document that `Tree.write_sidecar` puts beside the results of a job.
 
     Times are Unix seconds; ``cost_micros`` is in millionths of the currency, None if unknown.
-    ``prompt_sent`` is what was sent of a ``prompt`` that was too long, None where it was sent
-    whole. ``inputs`` maps each media key to ``{"source", "sha256"}``, or to a list of these, in
+    ``cut`` is what was sent of a prompt or a negative prompt that was too long. ``inputs`` maps each media key to ``{"source", "sha256"}``, or to a list of these, in
     which a typed item says its ``type`` and may hold a ``reference_voice``. An entry of ``files``
     joins `Published.as_json` and `Measured.as_json`; an entry of ``attempts`` carries the attempt's
     task id and outcome. ``version`` is that of the program.
@@ -64,8 +63,8 @@ def sidecar(
         "manifest": manifest,
         "model": model,
         "prompt": prompt,
-        "prompt_sent": prompt_sent,
         "negative_prompt": negative_prompt,
+        "cut": cut or None,
         "parameters": parameters,
         "inputs": inputs,
         "task_id": task_id,

@@ -12,7 +12,7 @@ from batchgen.artifacts.sidecar import canonical, parsed
 from batchgen.redaction import without_secrets
 
 CONTRACT = [
-    *("job", "manifest", "model", "prompt", "prompt_sent", "negative_prompt", "parameters"),
+    *("job", "manifest", "model", "prompt", "negative_prompt", "cut", "parameters"),
     "inputs",
     *("task_id", "request_id", "submitted_at", "finished_at", "saved_at"),
     *("orig_prompt", "actual_prompt", "usage", "cost", "files", "attempts", "batchgen", "text"),
@@ -26,7 +26,7 @@ def document(**changes):
         "manifest": "detective",
         "model": "wan2.6-t2v",
         "prompt": "A fox",
-        "prompt_sent": None,
+        "cut": {},
         "negative_prompt": None,
         "parameters": {"size": "1280*720", "duration": 5},
         "inputs": {},

@@ -76,12 +76,17 @@ async def test_a_typed_item_says_its_type_and_its_voice(sidecar):
     assert len(item["reference_voice"]["sha256"]) == 64
 
 
-async def test_a_prompt_that_was_cut_is_told_twice(sidecar):
-    """As written, and as sent; null where it was sent whole."""
+async def test_what_was_cut_is_told_twice(sidecar):
+    """As written, and as sent; null where all was sent whole."""
     long = "word " * 400
     plus = "    model: wan2.2-t2v-plus\n    size: 832*480\n"
-    told = await sidecar(f"{plus}    long_prompt: cut\n    prompt: {long}x\n")
-    assert told["prompt"] == f"{long}x"
-    assert told["prompt_sent"] == told["prompt"][:800]
+    told = await sidecar(
+        f"{plus}    long_prompt: cut\n    prompt: {long}x\n    negative_prompt: {long}y\n"
+    )
+    assert (told["prompt"], told["negative_prompt"]) == (f"{long}x", f"{long}y")
+    assert told["cut"] == {
+        "prompt": told["prompt"][:800],
+        "negative_prompt": told["negative_prompt"][:500],
+    }
     told = await sidecar(f"{plus}    prompt: Short.\n")
-    assert (told["prompt"], told["prompt_sent"]) == ("Short.", None)
+    assert (told["prompt"], told["cut"]) == ("Short.", None)
