@@ -49,6 +49,21 @@ def run(manifest: Path, *options: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
 
 
+@pytest.mark.parametrize("name", ["references", "frames", "edit"])
+def test_it_runs_to_its_end_and_nothing_is_bought_twice(jobs, name):
+    """From its own media to whole files, each with a sidecar that names what went in."""
+    finished = run(jobs / f"{name}.yaml", "--speed", "600")
+    assert finished.returncode == ExitCode.DONE, finished.stderr
+    assert "no request was made twice" in finished.stderr
+    folder = jobs.parent / "output" / "sandbox" / name
+    for job in batchgen.load(jobs / f"{name}.yaml").jobs:
+        document = json.loads((folder / f"{job.id}.json").read_text(encoding="utf-8"))
+        assert document["inputs"].keys() == job.request.media.keys()
+        for file in document["files"]:
+            with av.open(str(folder / file["path"])) as media:
+                assert sum(1 for _ in media.decode(video=0)) > 0
+
+
 def test_the_storyboard_starts_each_clip_from_its_picture(jobs):
     """Image to video from local files: every clip is playable and names its picture by content."""
     finished = run(jobs / "storyboard.yaml", "--speed", "600")

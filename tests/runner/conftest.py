@@ -27,6 +27,7 @@ class Rehearsal:
     faults: Faults = field(default_factory=Faults)
     settings: dict = field(default_factory=dict)
     key: str = KEY
+    region: str = "ap-southeast-1"
     bill: Bill | None = None
 
     def manifest(self, text: str) -> Path:
@@ -50,7 +51,11 @@ class Rehearsal:
         async def connect():
             keys = {KEY: "account"}
             async with Sandbox(
-                self.folder / "service", keys=keys, faults=self.faults, start=START
+                self.folder / "service",
+                keys=keys,
+                region=self.region,
+                faults=self.faults,
+                start=START,
             ) as sandbox:
                 yield Endpoint(base_url=sandbox.base_url, key=Secret(self.key))
                 self.bill = sandbox.bill()
