@@ -101,10 +101,17 @@ class ManifestError(Mistake):
     """All the problems of a manifest, in the order of their places.
 
     ``where`` is what they are in, if not in a manifest: the files of models that it builds on.
+    ``warnings`` are what a person should know besides.
     """
 
-    def __init__(self, problems: Sequence[Problem], where: str = "the manifest") -> None:
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        where: str = "the manifest",
+        warnings: Sequence[Problem] = (),
+    ) -> None:
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
         count = len(self.problems)
         super().__init__(f"{count} problem{'s' if count != 1 else ''} in {where}")
 

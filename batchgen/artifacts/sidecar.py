@@ -53,10 +53,11 @@ def sidecar(
     """Return the document that `Tree.write_sidecar` puts beside the results of a job.
 
     Times are Unix seconds; ``cost_micros`` is in millionths of the currency, None if unknown.
-    ``cut`` is what was sent of a prompt or a negative prompt that was too long. ``inputs`` maps each media key to ``{"source", "sha256"}``, or to a list of these, in
-    which a typed item says its ``type`` and may hold a ``reference_voice``. An entry of ``files``
-    joins `Published.as_json` and `Measured.as_json`; an entry of ``attempts`` carries the attempt's
-    task id and outcome. ``version`` is that of the program.
+    ``cut`` is what was sent of a prompt or a negative prompt that was too long. ``inputs`` maps
+    each media key to ``{"source", "sha256"}``, or to a list of these, in which a typed item says
+    its ``type`` and may hold a ``reference_voice``. An entry of ``files`` joins `Published.as_json`
+    and `Measured.as_json`; an entry of ``attempts`` carries the attempt's task id and outcome.
+    ``version`` is that of the program.
     """
     document = {
         "job": job,

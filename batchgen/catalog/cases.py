@@ -92,6 +92,40 @@ class Case(Data):
         return " and ".join(condition.phrase(key) for key, condition in self.when.items())
 
 
+_MOST_TOGETHER = 64
+
+
+def together(cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
+    """Every choice of the cases that may hold together, the empty one first.
+
+    Raises ValueError where there are too many to look at.
+    """
+    chosen: tuple[tuple[Case, ...], ...] = ((),)
+    for case in cases:
+        with_it = [(*some, case) for some in chosen if all(_agree(one, case) for one in some)]
+        chosen += tuple(with_it)
+        if len(chosen) > _MOST_TOGETHER:
+            raise ValueError("too many cases that change one key may hold together")
+    return chosen
+
+
+def _agree(one: Case, other: Case) -> bool:
+    """Whether some job meets the conditions of both."""
+    return all(
+        any(condition.is_met(value) and other.when[key].is_met(value) for value in values)
+        for key, condition in one.when.items()
+        if key in other.when
+        for values in [_telling(condition, other.when[key])]
+    )
+
+
+def _telling(*conditions: Condition) -> list[object]:
+    """Values that tell these conditions apart: no other one meets both where none of these does."""
+    words = [word for one in conditions for word in (*one.one_of, *one.none_of)]
+    types = [name for one in conditions for name in one.holds]
+    return [None, object(), *words, [{"type": name} for name in types]]
+
+
 class Choices(NamedTuple):
     """Keys of which one must be given, and the case that says so."""
 

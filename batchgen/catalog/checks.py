@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
 from batchgen.catalog.cases import Case, Terms
 from batchgen.catalog.complaint import Complaint, Path, Severity, nearest
@@ -26,7 +26,7 @@ _NOT_EXTRA = frozenset({"messages", "stream"})
 
 
 def check_values(
-    model: str, terms: Terms, values: Mapping[str, object], known: Sequence[str]
+    model: str, terms: Terms, values: Mapping[str, object], known: Collection[str]
 ) -> Iterator[Complaint]:
     """Yield all that is wrong with what the job says; ``known`` are the keys of all models."""
     for key, value in values.items():
@@ -101,7 +101,7 @@ def _check_missing(model: str, terms: Terms, values: Mapping[str, object]) -> It
 
 
 def _check_other(
-    model: str, terms: Terms, key: str, value: object, known: Sequence[str]
+    model: str, terms: Terms, key: str, value: object, known: Collection[str]
 ) -> Iterator[Complaint]:
     if key == "model" or (value is None and key in COMMON_KEYS):
         return

@@ -8,4 +8,6 @@ from pydantic import BaseModel, ConfigDict
 class Data(BaseModel):
     """Facts read from a data file: checked once, never changed, and no word goes unread."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+    )

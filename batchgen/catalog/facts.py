@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from enum import StrEnum
 
+from pydantic import PositiveFloat, PositiveInt
+
 from batchgen.catalog.data import Data
 
 
@@ -27,12 +29,12 @@ class Limits(Data):
     """What the service allows one account for one model, and the cadence of looking."""
 
     source: str
-    submits_per_second: float
-    running: int
+    submits_per_second: PositiveFloat
+    running: PositiveInt
     """Tasks that render at once; more are accepted and queue."""
-    poll_seconds: float
+    poll_seconds: PositiveFloat
     """The advised time between two looks at a task."""
-    typical_seconds: float | None = None
+    typical_seconds: PositiveFloat | None = None
     """What one task takes to render, by the reference's own samples (the slowest of them, since
     nothing promises more); None where there is none."""
 
@@ -55,3 +57,8 @@ class Retirement(Data):
     """The last day."""
     words: str = "is announced to end"
     """What is announced, in words that the date follows."""
+
+    @property
+    def phrase(self) -> str:
+        """The announcement in words that follow the model's name."""
+        return f"{self.words} on {self.date} ({self.source})"

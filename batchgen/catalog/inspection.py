@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from batchgen.catalog.data import Data
-from batchgen.catalog.money import Money
+from batchgen.catalog.money import Amount, Money
 from batchgen.catalog.routes import Route
 
 
@@ -19,7 +18,7 @@ class Inspection(Data):
     route: Route
     key: str
     """The media key of the job that is looked at."""
-    amounts: Mapping[str, Decimal]
+    amounts: Mapping[str, Amount]
     """For one look, by currency."""
 
     def body(self, url: str) -> dict[str, Any]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from batchgen.catalog import checks, regions
 from batchgen.catalog.cases import Case, Terms, defaults_of, settle
 from batchgen.catalog.checks import CUT, LONG_PROMPT
 from batchgen.catalog.complaint import Complaint, Path, Severity
+from batchgen.catalog.consistency import Contradiction, check_facts
 from batchgen.catalog.data import Data
 from batchgen.catalog.facts import Limits, ResultShape, Retirement
 from batchgen.catalog.inspection import Inspection
-from batchgen.catalog.keys import Address, AnyKey, MediaKey, Parameter, Place, Text
+from batchgen.catalog.keys import Address, AnyKey, MediaFile, MediaKey, Parameter, Place, Text
 from batchgen.catalog.keys.key import either
 from batchgen.catalog.money import Money
 from batchgen.catalog.prices import Prices
@@ -36,11 +37,9 @@ class Model(Data):
     regions: tuple[str, ...]
     elsewhere: Mapping[str, str] = {}
     """What the model is called in regions that do not know it by this name."""
-    suffix: str
+    suffix: Annotated[str, Field(pattern=r"^\.[a-z0-9]{1,5}$")]
     """Of a result's file name."""
     result_shape: ResultShape
-    echoes_prompt: bool
-    """Whether a finished task tells the prompt it was given (``orig_prompt``)."""
     limits: Limits
     keys: Mapping[str, AnyKey]
     cases: tuple[Case, ...] = ()
@@ -51,34 +50,25 @@ class Model(Data):
     retiring: Retirement | None = None
     example: Mapping[str, Any] = {}
     """The keys of a job that the model takes as it stands."""
-    known_keys: tuple[str, ...]
-    """The keys of all models, to tell another model's key from a typing error."""
 
     def __repr__(self) -> str:
         return f"<Model {self.name}>"
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        for terms in (settle(self.keys, ()), *(settle(self.keys, (case,)) for case in self.cases)):
-            self._check_terms(terms)
-        for case in self.cases:
-            for key in (*case.when, *case.any_of):
-                if key not in self.keys:
-                    raise ValueError(f"a case speaks of {key}, which is no key of the model")
-        if self.prices and (self.prices.rates[-1].when or self.prices.quantities[-1].when):
-            raise ValueError("some request would have no price")
+        check_facts(self.keys, self.cases, self.prices)
         if Answer.TASK not in self.routes:
-            raise ValueError("there is no route to a task")
+            raise Contradiction("there is no route to a task", "routes")
+        if not self.regions:
+            raise Contradiction("no region serves it", "regions")
+        for fact, names in (("regions", self.regions), ("elsewhere", self.elsewhere)):
+            for name in names:
+                if regions.find(name) is None:
+                    raise Contradiction(f"there is no region {name}", fact)
+        look = self.check_model
+        if look and not isinstance(self.keys.get(look.key), MediaFile):
+            raise Contradiction(f"{look.key} is no key that names a medium", "check_model", "key")
         return self
-
-    def _check_terms(self, terms: Terms) -> None:
-        for key, default in terms.defaults.items():
-            for fault in terms.keys[key].faults(default):
-                raise ValueError(f"the default of {key} {fault.message}")
-        for quantity in self.prices.quantities if self.prices else ():
-            asked = quantity.parameter
-            if asked and not quantity.when and asked not in {*terms.defaults, *terms.required}:
-                raise ValueError(f"some request would have no price: nothing says its {asked}")
 
     @cached_property
     def text_keys(self) -> frozenset[str]:
@@ -88,12 +78,6 @@ class Model(Data):
     @cached_property
     def media_keys(self) -> tuple[str, ...]:
         return tuple(key for key, takes in self.keys.items() if isinstance(takes, MediaKey))
-
-    @property
-    def prompt_limit(self) -> int | None:
-        """In characters; None where no limit is known."""
-        prompt = self.keys.get("prompt")
-        return prompt.max_length if isinstance(prompt, Text) else None
 
     # -- a job's values ------------------------------------------------------------------------
 
@@ -117,16 +101,23 @@ class Model(Data):
             self._settled[holding] = terms
         return terms
 
-    def check(self, values: Mapping[str, object], *, region: str | None) -> list[Complaint]:
+    def check(
+        self,
+        values: Mapping[str, object],
+        *,
+        region: str | None,
+        known: Collection[str] = frozenset(),
+    ) -> list[Complaint]:
         """Everything that is wrong with a job of these values; no errors: it can be submitted.
 
         ``values`` are the job's keys with its defaults; None counts as not given. ``region`` is a
-        region in either spelling, or None where it is not known. Local files are not looked at.
+        region in either spelling, or None where it is not known; ``known`` are the keys of all
+        models, which tell another model's key from a typing error. Local files are not looked at.
         """
         return [
             *self._check_region(region),
             *self._check_retirement(),
-            *checks.check_values(self.name, self.terms(values), values, self.known_keys),
+            *checks.check_values(self.name, self.terms(values), values, known),
         ]
 
     def _check_region(self, name: str | None) -> Iterator[Complaint]:
@@ -144,8 +135,7 @@ class Model(Data):
 
     def _check_retirement(self) -> Iterator[Complaint]:
         if self.retiring:
-            end = f"{self.retiring.words} on {self.retiring.date} ({self.retiring.source})"
-            message = f"{self.name} {end}"
+            message = f"{self.name} {self.retiring.phrase}"
             yield Complaint(("model",), message, severity=Severity.WARNING)
 
     def slots(self, values: Mapping[str, object]) -> tuple[MediaSlot, ...]:

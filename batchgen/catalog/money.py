@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
 
 _DIGITS = 6
+_MOST = 1_000_000
+
+Amount = Annotated[Decimal, Field(ge=0, le=_MOST, decimal_places=_DIGITS)]
+"""What a unit costs, in units of a currency: a whole number of millionths."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 Video is billed by the second of the result in the tier of its resolution, and some models count
 seconds of the videos that go in as well; images are billed by the piece; failed tasks and failed
 images are free (Model pricing, 2026-05). What is not known before the answer is reserved at the
-most that the reference allows, so that no cost is above its price.
+most that the reference allows, so that no cost is above its price. Where a file tells how long
+something is, a little more may be billed than was measured or is allowed: an encoder's last frames
+(a sound of 18.0 seconds: 18.13, Wan digital human; a video of five: 5.2, Wan animate; 2026).
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Discriminator, NonNegativeInt, Tag, model_validator
 
 from batchgen.catalog.data import Data
-from batchgen.catalog.money import Money
+from batchgen.catalog.money import Amount, Money
 from batchgen.catalog.request import Media, MediaKind, Request
 
 _MOST = 1_000_000
@@ -41,12 +43,23 @@ class Unit(StrEnum):
         return {Unit.SECOND: ("duration", "video_duration"), Unit.IMAGE: ("image_count",)}[self]
 
 
+def _form(amounts: object) -> str:
+    return "tiers" if isinstance(amounts, Mapping) else "all"
+
+
+Amounts = Annotated[
+    Annotated[Amount, Tag("all")] | Annotated[Mapping[str, Amount], Tag("tiers")],
+    Discriminator(_form),
+]
+"""One for all tiers, or one for each."""
+
+
 class Rate(Data):
-    """Amounts a unit, by currency: one for all, or one for each tier."""
+    """Amounts a unit, by currency."""
 
     when: Mapping[str, bool | str] = {}
     """The settings for which the rate holds; none: it holds always."""
-    amounts: Mapping[str, Decimal | Mapping[str, Decimal]]
+    amounts: Mapping[str, Amounts]
 
     def holds(self, settings: Mapping[str, Any]) -> bool:
         return all(settings.get(name) == value for name, value in self.when.items())
@@ -57,16 +70,24 @@ class Quantity(Data):
 
     when: Mapping[str, bool | int | str] = {}
     """The parameters for which it is asked for in this way; none: always."""
-    fixed: int | None = None
+    fixed: NonNegativeInt | None = None
     parameter: str | None = None
-    stands_for: Mapping[int, int] = {}
+    stands_for: Mapping[int, NonNegativeInt] = {}
     """The most that a special value of the parameter asks for (-1: the model decides)."""
     media: tuple[str, ...] = ()
     """Keys, or types of the items of a list, whose files' seconds count."""
-    at_most: int = 0
+    at_most: NonNegativeInt = 0
     """Seconds of all these media together; they count whole where a file is not measured."""
     cut_to: str | None = None
-    """The parameter that the media are cut to, if it is above 0."""
+    """The parameter that the media are cut to, unless it is 0."""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if (self.fixed is not None) + (self.parameter is not None) + bool(self.media) != 1:
+            raise ValueError("it must have one of fixed, parameter and media")
+        if self.media and not self.at_most:
+            raise ValueError("the seconds of media must have an at_most")
+        return self
 
     def holds(self, parameters: Mapping[str, Any]) -> bool:
         return all(parameters.get(name) == value for name, value in self.when.items())
@@ -78,9 +99,8 @@ class Quantity(Data):
         if self.parameter is not None:
             asked = int(request.parameters[self.parameter])
             return self.stands_for.get(asked, asked)
-        cut = request.parameters.get(self.cut_to or "", 0)
-        limit = cut if cut > 0 else self.at_most
-        return min(limit, self.at_most, self._seconds(request))
+        cut = request.parameters.get(self.cut_to or "") or self.at_most
+        return min(cut, self.at_most, self._seconds(request))
 
     def _seconds(self, request: Request) -> int:
         seconds = 0
@@ -102,15 +122,15 @@ class Prices(Data):
 
     source: str
     unit: Unit
-    rates: Annotated[tuple[Rate, ...], Field(min_length=1)]
+    rates: tuple[Rate, ...]
     result: tuple[Quantity, ...] = ()
     """How much is made; the first that holds counts. Empty: as the unit's own parameter says."""
     sources: Quantity | None = None
     """Seconds of what goes in, where they are billed too."""
-    at_most: int | None = None
+    at_most: NonNegativeInt | None = None
     """Of result and sources together, where sources count."""
-    slack: int = 0
-    """How much more than asked for may be billed, where sources count."""
+    slack: NonNegativeInt = 0
+    """Seconds that may be billed above all that, where the length of a file counts."""
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
@@ -126,10 +146,10 @@ class Prices(Data):
         asked = next(one for one in self.quantities if one.holds(request.parameters))
         made = asked.worst(request)
         put_in = self.sources.worst(request) if self.sources else 0
-        if not put_in:
+        if not (put_in or asked.media):
             return made
-        both = made + put_in + self.slack
-        return both if self.at_most is None else min(both, self.at_most)
+        both = made + put_in
+        return self.slack + (both if self.at_most is None else min(both, self.at_most))
 
     def billed(
         self,

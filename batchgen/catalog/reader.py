@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from batchgen.catalog import regions, schema
 from batchgen.catalog.checks import COMMON_KEYS
 from batchgen.catalog.complaint import nearest
+from batchgen.catalog.consistency import Contradiction
 from batchgen.catalog.documents import CatalogError, CatalogProblem, Document, parse, read_document
 from batchgen.catalog.model import Model
 from batchgen.catalog.regions import Region
@@ -65,9 +67,12 @@ class Catalog:
         """The region whose host a base URL names; None for any other host."""
         return regions.at(url)
 
-    def job_schema(self) -> dict[str, Any]:
-        """The JSON Schema (draft 2020-12) of a job, with each model's keys and constraints."""
-        return schema.job_schema(self.models)
+    def job_schema(self, besides: Iterable[str] = ()) -> dict[str, Any]:
+        """The JSON Schema (draft 2020-12) of a job, with each model's keys and constraints.
+
+        ``besides`` are keys of a job that no model has. What it refers to stands in its ``$defs``.
+        """
+        return schema.job_schema(self.models, besides)
 
 
 def load(*extra: Path) -> Catalog:
@@ -104,8 +109,7 @@ class _Reader:
         for document in documents:
             self._read_family(document)
         self._tell_problems()
-        known = tuple(sorted({key for facts in self._facts.values() for key in facts["keys"]}))
-        models = {name: self._model(name, known) for name in self._facts}
+        models = {name: self._model(name) for name in self._facts}
         self._tell_problems()
         return Catalog({name: model for name, model in models.items() if model})
 
@@ -146,16 +150,21 @@ class _Reader:
     def _complain(self, document: Document, steps: tuple[str | int, ...], message: str) -> None:
         self._problems.append(document.problem(steps, message))
 
-    def _model(self, name: str, known: tuple[str, ...]) -> Model | None:
+    def _model(self, name: str) -> Model | None:
         try:
-            return Model.model_validate({**self._facts[name], "name": name, "known_keys": known})
+            return Model.model_validate({**self._facts[name], "name": name})
         except ValidationError as error:
-            document = self._written[name]
             for detail in error.errors(include_url=False, include_input=False):
-                own = document.nearest(detail["loc"], ("models", name))
-                shared = document.nearest(detail["loc"], ("every",))
-                deeper = shared if len(shared) > len(own) - 1 and shared != ("every",) else own
-                at = ".".join(map(str, detail["loc"]))
-                message = f"{name}: {at + ': ' if at else ''}{detail['msg']}"
-                self._complain(document, deeper, message)
+                self._complain_of_fact(name, detail)
             return None
+
+    def _complain_of_fact(self, name: str, detail: ErrorDetails) -> None:
+        reason = detail.get("ctx", {}).get("error")
+        steps = (*detail["loc"], *(reason.steps if isinstance(reason, Contradiction) else ()))
+        document = self._written[name]
+        own = document.nearest(steps, ("models", name))
+        shared = document.nearest(steps, ("every",))
+        deeper = shared if len(shared) > len(own) - 1 and shared != ("every",) else own
+        at = ".".join(map(str, steps))
+        message = detail["msg"].removeprefix("Value error, ")
+        self._complain(document, deeper, f"{name}: {at + ': ' if at else ''}{message}")

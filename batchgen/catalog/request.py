@@ -29,6 +29,21 @@ class MediaKind(StrEnum):
     LINK = "link"
 
 
+_KINDS: Mapping[str, MediaKind] = {
+    "image": MediaKind.IMAGE,
+    "audio": MediaKind.AUDIO,
+    "video": MediaKind.VIDEO,
+    "text": MediaKind.DOCUMENT,
+    "application": MediaKind.DOCUMENT,
+}
+"""By the first half of a media type."""
+
+
+def kind_of(media_type: str | None) -> MediaKind | None:
+    """What content of this media type is; None where that is not known."""
+    return _KINDS.get((media_type or "").partition("/")[0])
+
+
 class Answer(StrEnum):
     """How a request is answered."""
 
@@ -82,10 +97,7 @@ class Media:
     @property
     def kind(self) -> MediaKind | None:
         """By the media type; None where that is not known."""
-        top = (self.media_type or "").partition("/")[0]
-        if top in ("text", "application"):
-            return MediaKind.DOCUMENT
-        return MediaKind(top) if top else None
+        return kind_of(self.media_type)
 
     def with_voice(self) -> Iterator[Media]:
         """Yield the medium itself and, if it has one, its voice."""

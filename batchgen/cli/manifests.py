@@ -41,17 +41,20 @@ def read_all(
     """All manifests. Raises a ManifestError with the mistakes of all of them."""
     manifests: list[Manifest] = []
     problems: list[Problem] = []
+    warnings: list[Problem] = []
     for path in paths:
         try:
             manifests.append(load(path, place=place, catalog_files=catalog_files))
         except ManifestError as error:
             problems += error.problems
+            warnings += error.warnings
         except Mistake as error:
             message = error.message.removeprefix(f"{path}: ")
             problems.append(Problem(str(path), 0, 0, message, error.hint))
     problems += _shared_folders(manifests, output, sandbox=sandbox)
     if problems:
-        raise ManifestError(problems)
+        warnings += [warning for manifest in manifests for warning in manifest.warnings]
+        raise ManifestError(problems, warnings=warnings)
     return manifests
 
 

@@ -31,11 +31,10 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0, min_open=True),
     default=1.0,
     metavar="X",
     help="Seconds that pass in the sandbox in one of ours: with 60, a minute of rendering takes a"
-    " second. Default: 1, as slow as the service.",
+    " second. At most 1,000,000. Default: 1, as slow as the service.",
 )
 @click.option(
     "--key",
@@ -56,7 +55,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     default="ap-southeast-1",
     show_default=True,
     metavar="R",
-    help="The region that lists and events name.",
+    help="The region whose prices it has, and that lists and events name.",
 )
 @click.option(
     "--models",
@@ -100,6 +99,8 @@ def sandbox(*, keys: tuple[str, ...], **choices: Any) -> Call:
 
     It takes the requests of Wan video and image models, renders real files, and has the quotas and
     refusals of the service. Its address in a browser shows what is there. No money is real.
+
+    A signal to stop (SIGINT, SIGTERM, SIGHUP) is how it ends: with exit code 0.
     """
     accounts = dict(_account(key) for key in keys or ("sk-sandbox",))
     from batchgen.cli.stand_in import serve  # noqa: PLC0415 - heavy

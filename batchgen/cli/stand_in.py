@@ -25,6 +25,7 @@ from batchgen.sandbox import (
     Faults,
     RenderingUnavailable,
     Sandbox,
+    UnknownModels,
     load_faults,
     read_models,
 )
@@ -33,6 +34,14 @@ _AT = re.compile(r"(?P<file>[^:]+):(?:(?P<line>\d+):(?P<column>\d+):)? (?P<messa
 """A complaint about a file of the sandbox."""
 
 _Read = TypeVar("_Read")
+
+
+def made(folder: Path | None, **choices: Any) -> Sandbox:
+    """A sandbox with these choices. Raises Mistake where there can be none."""
+    try:
+        return Sandbox(folder, **choices)
+    except ValueError as error:
+        raise Mistake(f"There is no such sandbox: {error}.") from None
 
 
 @asynccontextmanager
@@ -47,7 +56,11 @@ async def opened(sandbox: Sandbox) -> AsyncIterator[None]:
                 hint="pip install 'batchgen[sandbox]'",
             ) from None
         except ValueError as error:
-            raise Mistake(f"The sandbox cannot use this folder: {error}.") from None
+            again = isinstance(error, UnknownModels)
+            raise Mistake(
+                f"The sandbox cannot use this folder: {error}.",
+                hint="give the file of these models again, with --models" if again else None,
+            ) from None
         except OSError as error:
             raise _refusal(error) from None
         yield
@@ -135,11 +148,14 @@ def serve(
     """Run a sandbox until a signal; `choices` are those of `Sandbox`. Raises Mistake, MachineError
     where it cannot start.
     """
-    played = _read(read_models, models, "the models") if models else None
     try:
-        sandbox = Sandbox(folder, keys=accounts, models=played, faults=faults_of(faults), **choices)
-    except ValueError as error:
-        raise Mistake(f"There is no such sandbox: {error}.") from None
+        played = _read(read_models, models, "the models") if models else None
+        played_badly = faults_of(faults)
+    except ManifestError as error:
+        # Where nothing is ever sent, these words alone tell what came of the mistake.
+        screen.say(*(clean(str(problem)) for problem in error.problems))
+        raise Mistake(f"The sandbox was not started: {error.message}.") from None
+    sandbox = made(folder, keys=accounts, models=played, faults=played_badly, **choices)
     anyio.run(partial(_serve, screen, sandbox, next(iter(accounts))))
     return ExitCode.DONE
 

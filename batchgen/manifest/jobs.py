@@ -149,7 +149,8 @@ class JobReader:
 
     def _request(self, entry: Entry, model: Model) -> Request | None:
         values = self._values(entry, model)
-        sound = self._tell(entry, model.check(values, region=self._region))
+        told = model.check(values, region=self._region, known=self._catalog.keys)
+        sound = self._tell(entry, told)
         found = self._found(entry, model, values)
         usable = None not in found.values()
         media = {path: medium for path, medium in found.items() if medium}

@@ -29,7 +29,7 @@ _BUDGET: Mapping[str, Any] = {
 
 def manifest_schema(catalog: Catalog) -> dict[str, Any]:
     """The whole manifest, with every model of the catalog."""
-    job = catalog.job_schema()
+    job = catalog.job_schema(besides=["id"])
     keys = {"id": {**_TEXT, "description": "names the job and its files"}, **job["properties"]}
     return {
         "$schema": DIALECT,
@@ -38,6 +38,7 @@ def manifest_schema(catalog: Catalog) -> dict[str, Any]:
         "$defs": {
             "keys": {"type": "object", "properties": keys, "additionalProperties": False},
             "job": {"allOf": [{"$ref": "#/$defs/keys"}, *job["allOf"]]},
+            **job["$defs"],
         },
     }
 

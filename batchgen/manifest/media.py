@@ -7,24 +7,30 @@ place takes, by its content. It is hashed and measured piece by piece, however l
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import re
+import tempfile
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from batchgen.artifacts import NotMedia, measure_input
 from batchgen.catalog import Measured, Media, MediaKind
+from batchgen.catalog.request import kind_of
 from batchgen.manifest.files import NotAFile, open_regular
 from batchgen.manifest.problems import quoted
 
 MAX_BYTES = 1_000_000_000
 """Of a local file: ten times what any model takes (100 MB, Reference to video, 2026-05)."""
+MAX_URI = 40_000_000
+"""Characters of a data URI: those of 30 MB, more than any picture may have."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
-_DATA_URI = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,[a-z0-9+/]+={0,2}", re.IGNORECASE)
+_DATA_URI = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,", re.IGNORECASE)
 
 _WANTED: Mapping[MediaKind, str] = {
     MediaKind.IMAGE: "a picture such as PNG or JPEG",
@@ -44,15 +50,6 @@ _NAMES: Mapping[str, str] = {
     "video/quicktime": "a MOV video",
     "video/x-msvideo": "an AVI video",
 }
-
-_KINDS: Mapping[str, MediaKind] = {
-    "image": MediaKind.IMAGE,
-    "audio": MediaKind.AUDIO,
-    "video": MediaKind.VIDEO,
-    "text": MediaKind.DOCUMENT,
-    "application": MediaKind.DOCUMENT,
-}
-"""By the first half of a media type."""
 
 _HEAD = 4_096
 _OPEN_XML = "application/vnd.openxmlformats-officedocument"
@@ -100,14 +97,17 @@ class MediaFolder:
 
     def find(self, source: str, kinds: Collection[MediaKind]) -> Media | Unusable:
         """Return the medium that a job names as ``source`` where one of ``kinds`` belongs."""
-        scheme = _SCHEME.match(source)
-        if scheme is not None:
-            return _remote(source, scheme[1].lower(), kinds)
+        match = _SCHEME.match(source)
+        scheme = match[1].lower() if match else None
+        if scheme not in (None, "data"):
+            return _remote(source, scheme)
         if MediaKind.LINK in kinds:
             return Media(source)  # no local file, which the model's check tells
+        if scheme and (wrong := _says_another_kind(source, kinds)):
+            return wrong
         file = self._files.get(source)
         if file is None:
-            file = self._files[source] = self._look(source)
+            file = self._files[source] = _decoded(source) if scheme else self._look(source)
         return file if isinstance(file, Unusable) else _fitting(source, file, kinds)
 
     def _look(self, source: str) -> _File | Unusable:
@@ -130,27 +130,42 @@ class MediaFolder:
             return False  # a loop of links leads nowhere
 
 
-def _remote(source: str, scheme: str, kinds: Collection[MediaKind]) -> Media | Unusable:
-    match scheme:
-        case "http" | "https" | "oss":
-            return Media(source) if _has_host(source) else Unusable("this URL names no host")
-        case "data":
-            return _data(source, kinds)
+def _remote(source: str, scheme: str | None) -> Media | Unusable:
+    if scheme in ("http", "https", "oss"):
+        return Media(source) if _has_host(source) else Unusable("this URL names no host")
     return Unusable(
         f"`{scheme}:` cannot be used here",
         "give an http(s) URL, a data URI, or a path relative to the manifest",
     )
 
 
-def _data(source: str, kinds: Collection[MediaKind]) -> Media | Unusable:
-    if not _DATA_URI.fullmatch(source):
+def _says_another_kind(uri: str, kinds: Collection[MediaKind]) -> Unusable | None:
+    said = _DATA_URI.match(uri)
+    if said is None or kind_of(said[1].lower()) in kinds:
+        return None
+    return Unusable(f"this data URI says {quoted(said[1].lower())}", _takes(kinds))
+
+
+def _decoded(source: str) -> _File | Unusable:
+    """Look into a data URI as into a file; on the wire it stays what it is."""
+    if len(source) > MAX_URI:
+        hint = "name a file, which is uploaded"
+        return Unusable(f"this data URI has more than {MAX_URI:,} characters", hint)
+    try:
+        said = _DATA_URI.match(source)
+        content = base64.b64decode(source[said.end() :], validate=True) if said else b""
+    except ValueError:
+        content = b""
+    if not content:
         hint = "for example data:image/png;base64,iVBORw0KGgo="
         return Unusable("this data URI is not a media type and base64", hint)
-    media_type = source[len("data:") : source.index(";")].lower()
-    top = media_type.partition("/")[0]
-    if _KINDS.get(top) not in kinds:
-        return Unusable(f"this data URI says {quoted(media_type)}", _takes(kinds))
-    return Media(source)
+    with tempfile.TemporaryFile() as stream:
+        stream.write(content)
+        stream.flush()
+        file = _read(source, stream)
+    if isinstance(file, Unusable):
+        return file
+    return file._replace(medium=replace(file.medium, sha256=None))
 
 
 def _has_host(url: str) -> bool:
@@ -160,7 +175,7 @@ def _has_host(url: str) -> bool:
         return False
 
 
-def _read(source: str, stream: io.BufferedReader) -> _File | Unusable:
+def _read(source: str, stream: io.BufferedReader | io.BufferedRandom) -> _File | Unusable:
     size = stream.seek(0, 2)
     if size > MAX_BYTES:
         return Unusable(f"{quoted(source)} has more than {MAX_BYTES // 1_000_000:,} MB")

@@ -63,8 +63,9 @@ class Problems:
         return bool(self._mistakes.found)
 
     def error(self, manifest: str) -> ManifestError:
-        """All problems in the order of their places, as the error to raise."""
-        return ManifestError(self._mistakes.in_order(manifest, "problems"))
+        """All problems in the order of their places, as the error to raise; with the warnings."""
+        problems = self._mistakes.in_order(manifest, "problems")
+        return ManifestError(problems, warnings=self.warnings(manifest))
 
     def warnings(self, manifest: str) -> tuple[Problem, ...]:
         """All warnings in the order of their places."""

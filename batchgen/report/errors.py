@@ -26,6 +26,7 @@ def error_lines(error: BatchgenError) -> list[str]:
     """What is wrong, each problem on a line of its own, and what to do about it."""
     if isinstance(error, ManifestError):
         lines = [clean(str(problem)) for problem in error.problems]
+        lines += warning_lines(error.warnings)
         lines.append(f"{clean(error.message)}; nothing was sent.")
     else:
         lines = [f"batchgen: {clean(error.message)}"]
@@ -51,12 +52,15 @@ def error_data(error: BatchgenError) -> dict[str, object]:
 
 def refusal_data(error: BatchgenError, name: str | None = None) -> dict[str, object]:
     """What was refused before it began, for a program; ``name`` is the batch's, where it is one."""
-    problems = error.problems if isinstance(error, ManifestError) else ()
+    problems, warnings = (
+        (error.problems, error.warnings) if isinstance(error, ManifestError) else ((), ())
+    )
     return {
         "name": name,
         "exit_code": int(error.exit_code),
         "error": error_data(error),
         "problems": [asdict(problem) for problem in problems],
+        "warnings": [asdict(warning) for warning in warnings],
     }
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from batchgen.catalog import Catalog, Model, Money, Region
 from batchgen.catalog.cases import Case, settle
-from batchgen.catalog.keys import MediaKey, Parameter, Pixels, Place, Size
+from batchgen.catalog.keys import Key, MediaKey, Parameter, Pixels, Place, Size
 from batchgen.report.money import money_data
 from batchgen.report.text import clean, duration
 
@@ -112,8 +112,7 @@ def _parts(catalog: Catalog, model: Model, region: Region) -> Iterator[Renderabl
         where = catalog.region(name)
         yield Text(f"called {clean(other)} in {where.title if where else clean(name)}")
     if model.retiring:
-        words = f"{model.name} {model.retiring.words} ({model.retiring.source})"
-        yield Text(clean(words), style="yellow")
+        yield Text(clean(f"{model.name} {model.retiring.phrase}"), style="yellow")
     yield from (Text(), _keys_table(model))
     yield from _rules(model)
     where = _serving(catalog, model, region)
@@ -208,8 +207,10 @@ def model_data(model: Model, region: Region) -> dict[str, Any]:
         "source": model.source,
         "regions": list(model.regions),
         "elsewhere": dict(model.elsewhere),
+        "retiring": model.retiring.model_dump(mode="json") if model.retiring else None,
         "answers": {str(answer): route.path for answer, route in model.routes.items()},
         "keys": {key: _key_data(model, key) for key in model.keys},
+        "cases": [_case_data(model, case) for case in model.cases],
         "limits": limits.model_dump(mode="json"),
         "prices": _prices_data(model, region),
         "example": dict(model.example),
@@ -219,12 +220,34 @@ def model_data(model: Model, region: Region) -> dict[str, Any]:
 def _key_data(model: Model, key: str) -> dict[str, Any]:
     takes = model.keys[key]
     return {
+        **_taken_data(takes),
+        "media": isinstance(takes, MediaKey),
+        "sent_in": None if takes.at is Place.JOB else str(takes.at),
+    }
+
+
+def _taken_data(takes: Key) -> dict[str, Any]:
+    return {
         "takes": takes.describe(),
         "required": takes.required,
         "default": takes.default if isinstance(takes, Parameter) else None,
-        "media": isinstance(takes, MediaKey),
-        "sent_in": None if takes.at is Place.JOB else str(takes.at),
         "schema": takes.json_schema(),
+    }
+
+
+def _case_data(model: Model, case: Case) -> dict[str, Any]:
+    """What is different when a job meets the conditions; a key that is None is not taken then."""
+    taken = settle(model.keys, (case,)).keys
+    return {
+        "when": case.phrase or None,
+        "rules": [*_of(model, case)],
+        "conditions": {
+            key: condition.model_dump(mode="json", exclude_unset=True)
+            for key, condition in case.when.items()
+        },
+        "keys": {key: _taken_data(taken[key]) if key in taken else None for key in case.keys},
+        "any_of": list(case.any_of),
+        "why": case.why,
     }
 
 
@@ -239,7 +262,16 @@ def _prices_data(model: Model, region: Region) -> dict[str, Any] | None:
             {"when": when or None, "tier": tier or None, "price": money_data(money)}
             for when, tier, money in _prices(model, region)
         ],
+        "sources_billed": model.prices.sources is not None,
+        "check": _check_data(model, region),
     }
+
+
+def _check_data(model: Model, region: Region) -> dict[str, Any] | None:
+    """The look at a picture that ``detect`` asks for; None where there is none."""
+    check = model.check_model
+    look = check.price(region.currency) if check else None
+    return {"model": check.model, "price": money_data(look)} if check and look else None
 
 
 def _spelled(value: object) -> str:

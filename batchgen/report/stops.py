@@ -40,9 +40,8 @@ def stops(summary: Summary) -> Mapping[str, list[str]]:
     for stop in dict.fromkeys(summary.stops):
         reasons.setdefault(_advice(stop.partition(": ")[2]), []).append(stop)
     if summary.budget_reached:
-        reasons[BUDGET] = [
-            f"what is left can cost {summary.missing} more than the budget of {summary.budget} allows"
-        ]
+        told = f"what is left can cost {summary.missing} more than the budget of {summary.budget}"
+        reasons[BUDGET] = [f"{told} allows"]
     return reasons
 
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from batchgen.catalog import load
-from batchgen.catalog.cases import Case, Condition, settle
+from batchgen.catalog.cases import Case, Condition, settle, together
 from batchgen.catalog.keys import Integer, Switch
 
-MODELS = load().models
+sys.path.insert(0, str(Path(__file__).parent))
+from schemas import fits
+
+CATALOG = load()
+MODELS = CATALOG.models
+SCHEMA = CATALOG.job_schema()
 U = "https://example.com/x"
 IMAGE = {"type": "reference_image", "url": U}
 VIDEO = {"type": "reference_video", "url": U}
@@ -22,7 +31,10 @@ RETOUCH = {"prompt": "x", "base_image_url": U}
 
 
 def said(name, job):
-    return [complaint.message for complaint in MODELS[name].check(job, region=None)]
+    """What the check complains of; what it takes the schema must take as well."""
+    told = [complaint.message for complaint in MODELS[name].check(job, region=None)]
+    assert told or fits(json.loads(json.dumps({**job, "model": name})), SCHEMA)
+    return told
 
 
 REFUSED = [
@@ -73,7 +85,17 @@ REFUSED = [
     ("wan2.1-vace-plus", {**EDIT, "mask_image_url": U, "mask_video_url": U}, "mask_video_url"),
     ("wan2.1-vace-plus", {**EDIT, "mask_video_url": U, "mask_frame_id": 1}, "mask_frame_id"),
     ("wan2.1-vace-plus", {**EDIT, "mask_video_url": U, "strength": 0.5}, "strength"),
-    ("wan2.1-vace-plus", {**EDIT, "mask_video_url": U, "size": "1280*720"}, "size"),
+    (
+        "wan2.1-vace-plus",
+        {
+            "function": "video_repainting",
+            "prompt": "x",
+            "video_url": U,
+            "control_condition": "depth",
+            "size": "1280*720",
+        },
+        "size",
+    ),
     ("wan2.1-vace-plus", {**EDIT, "mask_video_url": U, "first_clip_url": U}, "first_clip_url"),
     ("wan2.1-vace-plus", {**EDIT, "mask_video_url": U, "top_scale": 1.5}, "top_scale"),
     (
@@ -277,6 +299,42 @@ def test_an_item_of_media_is_complained_of_in_its_own_place(media, path, message
     assert complaint.hint == hint
 
 
+def test_all_that_is_wrong_with_a_list_of_media_is_told_at_once():
+    """A bad item hides neither the others nor what they break together."""
+    media = [
+        {"type": "first_fram", "url": ""},
+        {"type": "first_frame", "url": " "},
+        {"type": "first_frame", "url": U},
+        {"type": "first_clip", "url": 7},
+    ]
+    found = MODELS["wan2.7-i2v"].check({"media": media}, region=None)
+    assert [
+        (complaint.path, complaint.message.split(" wan2.7-i2v ")[1]) for complaint in found
+    ] == [
+        (
+            ("media", 0, "type"),
+            "must be first_frame, last_frame, driving_audio or first_clip, not 'first_fram'",
+        ),
+        (("media", 0, "url"), "is empty"),
+        (("media", 1, "url"), "is empty"),
+        (("media", 3, "url"), "must be a path or a URL, not 7"),
+        (("media",), "may hold 1 first_frame at most, not 2"),
+        (("media",), "holds first_frame + first_clip, which is not taken"),
+    ]
+
+
+def test_a_misspelt_type_may_be_what_is_missing():
+    """What the misspelt item would mend is not told besides."""
+    media = [{"type": "last_frame", "url": U}, {"type": "first_fram", "url": U}]
+    [complaint] = MODELS["wan2.7-i2v"].check({"media": media}, region=None)
+    assert complaint.hint == "did you mean first_frame?"
+    [complaint] = MODELS["wan3.0-video"].check({"media": media}, region=None)
+    assert complaint.hint == "did you mean first_frame?"
+    media = [{"type": "vidoe", "url": U}, {"type": "reference_image", "url": U}]
+    [complaint] = MODELS["wan2.7-videoedit"].check({"media": media}, region=None)
+    assert complaint.hint == "did you mean video?"
+
+
 def test_a_list_that_goes_along_with_another_has_its_length():
     """A box list for each picture, a word for each reference."""
     boxes = {"prompt": "x", "images": [U, U], "bbox_list": [[[0, 0, 1, 1]]]}
@@ -345,6 +403,20 @@ def test_a_job_without_its_function_hears_only_that():
     """What the function would rule out is not held against a job that names none."""
     job = {"prompt": "x", "base_image_url": U, "strength": 0.5, "top_scale": 1.5}
     assert said("wanx2.1-imageedit", job) == ["function is missing: wanx2.1-imageedit needs it"]
+
+
+def test_cases_that_no_job_meets_together_are_not_looked_at_together():
+    """Two values of one key, given and not given, or a value and none exclude each other."""
+    edit, extend = Case(when={"f": "edit"}), Case(when={"f": "extend"})
+    other = Case(when={"f": {"none_of": ["edit"]}})
+    given, missing = Case(when={"g": {"given": True}}), Case(when={"g": {"given": False}})
+    assert together([edit, extend]) == ((), (edit,), (extend,))
+    assert together([edit, other]) == ((), (edit,), (other,))
+    assert together([extend, other])[-1] == (extend, other)
+    assert together([given, missing]) == ((), (given,), (missing,))
+    assert together([edit, given])[-1] == (edit, given)
+    with pytest.raises(ValueError, match="too many cases"):
+        together([Case(when={f"k{number}": True}) for number in range(7)])
 
 
 def test_what_one_case_refuses_no_other_gives_back():

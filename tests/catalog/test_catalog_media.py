@@ -9,7 +9,7 @@ import yaml
 
 from batchgen.catalog import Measured, Media, MediaKind, Severity, Way, load
 from batchgen.catalog.keys import MediaList, TypedMedia
-from batchgen.catalog.keys.media import VOICE
+from batchgen.catalog.keys.typed_media import VOICE
 
 MODELS = load().models
 OTHERS = yaml.safe_load((Path(__file__).parent / "sound_jobs.yaml").read_text())
@@ -47,7 +47,7 @@ def places():
             job = next(job for job in (model.example, *others) if key in model.terms(job).keys)
             for name, value, at, accepts in values(model.keys[key]):
                 if accepts.kind is not MediaKind.LINK:
-                    case = {**job, key: value}
+                    case = {**job, key: value} | ({"duration": 15} if accepts.begins_result else {})
                     yield pytest.param(
                         model, case, (key, *at), accepts, id=f"{model.name}-{key}-{name}"
                     )
@@ -94,6 +94,8 @@ def edges(accepts):
         yield {"seconds": accepts.min_seconds}, {"seconds": accepts.min_seconds - 0.01}
     if accepts.max_seconds:
         yield {"seconds": accepts.max_seconds + 0.1}, {"seconds": accepts.max_seconds + 0.11}
+    if accepts.below_bytes:
+        yield {"size": accepts.below_bytes - 1}, {"size": accepts.below_bytes}
     if accepts.below_seconds:
         yield {"seconds": accepts.below_seconds - 0.01}, {"seconds": accepts.below_seconds}
     if not accepts.alpha:
@@ -160,7 +162,7 @@ LIMITS = {
     ("wan3.0-video", "reference_video"): (1, 15, 100 * MB, 240, 4096),
     ("wan3.0-video", "file"): (None, None, 100 * MB, None, None),
     ("wan2.2-s2v", "image_url"): (None, None, None, 400, 7000),
-    ("wan2.2-s2v", "audio_url"): (None, None, 15 * MB - 1, None, None),
+    ("wan2.2-s2v", "audio_url"): (None, None, None, None, None),
     ("wan2.2-animate-move", "image_url"): (None, None, 5 * MB, 200, 4096),
     ("wan2.2-animate-mix", "video_url"): (2, 30, 200 * MB, 200, 2048),
     ("wan2.2-kf2v-flash", "last_frame_url"): (None, None, 10 * MB, 360, 2000),
@@ -217,32 +219,129 @@ def test_a_file_of_another_format_is_refused(name, job, path, media_type, messag
     assert complaints(name, job, path, file(media_type)) == [(path, message, Severity.ERROR)]
 
 
-FIRST_FRAMES = {
+OPAQUE = {
     ("wan2.6-i2v", "img_url"),
     ("wan2.2-i2v-plus", "img_url"),
     ("wan2.1-i2v-turbo", "img_url"),
     ("wan2.7-i2v", "first_frame"),
     ("wan2.7-i2v", "last_frame"),
+    ("wan2.2-kf2v-flash", "first_frame_url"),
+    ("wanx2.1-kf2v-plus", "last_frame_url"),
+    ("wan2.6-image", "images"),
+    ("wan2.7-image-pro", "images"),
+    ("wan2.5-i2i-preview", "images"),
+    ("wan2.6-r2v-flash", "reference_urls"),
+    ("wan2.7-videoedit", "reference_image"),
 }
 OTHER_PICTURES = {
-    ("wan2.2-kf2v-flash", "first_frame_url"),
-    ("wan2.6-image", "images"),
-    ("wan2.7-image", "images"),
-    ("wan2.5-i2i-preview", "images"),
+    ("wanx2.1-imageedit", "base_image_url"),
+    ("wan2.1-vace-plus", "ref_images_url"),
+    ("wan2.2-s2v", "image_url"),
+    ("wan2.2-animate-move", "image_url"),
     ("wan2.7-r2v", "first_frame"),
+    ("wan2.7-r2v", "reference_image"),
     ("wan3.0-video", "first_frame"),
     ("wan3.0-video", "reference_image"),
 }
 
 
-@pytest.mark.parametrize("place", [*FIRST_FRAMES, *OTHER_PICTURES])
-def test_an_alpha_channel_is_forbidden_to_the_frames_of_image_to_video(place):
-    """And to no other picture."""
+@pytest.mark.parametrize("place", [*OPAQUE, *OTHER_PICTURES])
+def test_an_alpha_channel_is_forbidden_where_a_page_says_so(place):
+    """And in no other picture."""
     name, key = place
     takes = MODELS[name].keys.get(key) or MODELS[name].keys["media"]
     accepts = takes.accepted(key)[0]
     found = [fault.message for fault in accepts.faults(file("image/png", alpha=True))]
-    assert found == ["must not have an alpha channel"] * (place in FIRST_FRAMES)
+    assert found == ["must not have an alpha channel"] * (place in OPAQUE)
+
+
+def test_a_speech_has_less_than_fifteen_megabytes():
+    """And is told so, with the digits that make the difference."""
+    job, path = {"image_url": "i", "audio_url": "a"}, ("audio_url",)
+    accepts = MODELS["wan2.2-s2v"].keys["audio_url"].accepts
+    assert (accepts.below_seconds, accepts.below_bytes) == (20, 15 * MB)
+    assert complaints("wan2.2-s2v", job, path, file("audio/wav", size=15 * MB - 1)) == []
+    [(_, message, _)] = complaints("wan2.2-s2v", job, path, file("audio/wav", size=15 * MB + 4))
+    assert message == "audio_url of wan2.2-s2v must have less than 15 MB, not 15.000004"
+
+
+@pytest.mark.parametrize(
+    ("name", "job", "path", "medium", "told"),
+    [
+        ("wan2.6-i2v", I2V, ("img_url",), file("image/png", size=20_004_999), "MB, not 20.005"),
+        ("wan2.6-t2v", T2V, ("audio_url",), file("audio/wav", seconds=2.9996), "not 2.9996"),
+        ("wan2.6-t2v", T2V, ("audio_url",), file("audio/wav", seconds=2.5), "not 2.50"),
+        (
+            "wan3.0-video",
+            {"media": [{"type": "reference_video", "url": "a"}], "duration": 20},
+            ("media", 0, "url"),
+            file("video/mp4", seconds=10.001),
+            "not 10.001 + 20",
+        ),
+    ],
+)
+def test_a_measure_is_told_apart_from_the_bound_that_it_breaks(name, job, path, medium, told):
+    """Nobody reads that 30.00 is not 30."""
+    [message] = [
+        message
+        for _, message, severity in complaints(name, job, path, medium)
+        if severity is Severity.ERROR
+    ]
+    assert message.endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "duration", "told"),
+    [(5.0, 6, None), (4.9, None, None), (5.0, 5, "5.00"), (5.02, 5, "5.02"), (5.0, None, "5.00")],
+)
+def test_a_clip_must_leave_something_to_be_made(seconds, duration, told):
+    """The result begins with the clip, and is billed whole."""
+    job = {"media": [{"type": "first_clip", "url": "a"}], "duration": duration}
+    path = ("media", 0, "url")
+    job = {key: value for key, value in job.items() if value}
+    found = complaints("wan2.7-i2v", job, path, file("video/mp4", seconds=seconds))
+    assert [at for at, _, _ in found] == [path] * bool(told)
+    if told:
+        [(_, message, severity)] = found
+        assert severity is Severity.ERROR
+        assert f"lasts {told} seconds: the result of 5 begins with it" in message
+
+
+def test_roles_alike_have_each_a_total_of_their_own():
+    """Two roles of which the same is asked are not added up."""
+    alike = {"kind": "audio", "total_seconds": 10}
+    takes = TypedMedia(type="typed_media", types={"voices": alike, "noises": alike})
+    value = [{"type": role, "url": "a"} for role in ("voices", "noises", "noises")]
+
+    def told(*seconds):
+        found = {
+            (index, "url"): file("audio/wav", seconds=length)
+            for index, length in enumerate(seconds)
+        }
+        return [fault.message for fault in takes.measured_faults(value, found, 5)]
+
+    assert told(9.0, 5.0, 5.0) == []
+    assert told(9.0, 5.0, 6.0) == ["may hold audios of 10 seconds together, not 11.00"]
+
+
+def test_media_of_one_role_are_looked_at_together_whatever_others_are_like():
+    """Two roles whose files must be the same are two roles; one whose list is full is told once."""
+    media = [{"type": "last_frame", "url": "a"}, {"type": "first_frame", "url": "b"}]
+    found = {("media", index, "url"): file("image/png") for index in range(2)}
+    assert MODELS["wan2.7-i2v"].check_media({"media": media}, found) == []
+    videos = [{"type": "reference_video", "url": name} for name in "abcdef"]
+    job = {"prompt": "x", "media": videos}
+    found = {("media", index, "url"): file("video/mp4", seconds=2.0) for index in range(6)}
+    model = MODELS["wan3.0-video"]
+    told = [*model.check(job, region=None), *model.check_media(job, found)]
+    assert [one.message for one in told] == [
+        "media of wan3.0-video may hold 5 reference_video at most, not 6"
+    ]
+    pictures = {"prompt": "x", "reference_urls": list("abcdef")}
+    found = {("reference_urls", index): file("image/png", seconds=None) for index in range(6)}
+    model = MODELS["wan2.6-r2v"]
+    told = [*model.check(pictures, region=None), *model.check_media(pictures, found)]
+    assert [one.message for one in told] == ["reference_urls of wan2.6-r2v must hold 1 to 5, not 6"]
 
 
 @pytest.mark.parametrize("seconds", [19.99, 20.0, 20.05])
@@ -389,6 +488,13 @@ def test_items_of_media_are_uploaded(role):
     """No page speaks of data URIs for them."""
     medium = Media("a", "00", "image/png", role=role, measured=SOUND)
     assert MODELS["wan2.7-r2v"].way("media", medium) is Way.UPLOAD
+
+
+@pytest.mark.parametrize(("role", "way"), [("reference_image", Way.INLINE), ("video", Way.UPLOAD)])
+def test_a_reference_of_an_edit_may_be_inline(role, way):
+    """The page shows data URIs for the pictures beside the video."""
+    medium = Media("a", "00", "image/png", role=role, measured=SOUND)
+    assert MODELS["wan2.7-videoedit"].way("media", medium) is way
 
 
 def test_a_data_uri_is_refused_where_none_is_documented():

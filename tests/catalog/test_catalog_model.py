@@ -23,7 +23,8 @@ def sound(model):
 
 
 def complaints(name, region=None, **values):
-    return MODELS[name].check({**sound(MODELS[name]), **values}, region=region)
+    job = {**sound(MODELS[name]), **values}
+    return MODELS[name].check(job, region=region, known=CATALOG.keys)
 
 
 def only(name, region=None, **values):

@@ -91,7 +91,6 @@ def test_a_family_of_ones_own(written):
           regions: [beijing]
           suffix: .mp4
           result_shape: video_url
-          echoes_prompt: true
           limits: {source: "my notes, 2026-12", submits_per_second: 1, running: 1, poll_seconds: 15}
           keys:
             prompt: {type: text, required: true}
@@ -103,7 +102,9 @@ def test_a_family_of_ones_own(written):
     model = catalog.models["new-t2v"]
     assert model.check({"prompt": "x", "brightness": 0.5}, region="beijing") == []
     assert "brightness" in catalog.keys
-    [complaint] = catalog.models["wan2.6-t2v"].check({"prompt": "x", "brightness": 1}, region=None)
+    [complaint] = catalog.models["wan2.6-t2v"].check(
+        {"prompt": "x", "brightness": 1}, region=None, known=catalog.keys
+    )
     assert complaint.message == "wan2.6-t2v does not take brightness"
     assert model.route("task").path == "services/aigc/new/synthesis"
 
@@ -183,11 +184,110 @@ def test_all_mistakes_are_told_at_once_each_in_its_place(written):
             ":6:7: one: keys.seed.integer.maximum: Field required",
             ":9:9: one: keys.seed.integer.maximun: Extra inputs are not permitted",
             ":10:61: one: limits.poll_seconds: Input should be a valid number",
-            ":11:3: two: Value error, the default of duration must be from 2 to 15, not 99",
+            ":11:3: two: the default of duration must be from 2 to 15, not 99",
         ],
         strict=True,
     ):
         assert problem.startswith(start)
+
+
+PRICES = "prices: {{source: x, unit: second, rates: [{{amounts: {}}}]{}}}".format
+LIMITS = "limits: {{source: x, submits_per_second: {}, running: {}, poll_seconds: {}{}}}".format
+
+
+@pytest.mark.parametrize(
+    ("facts", "place", "words"),
+    [
+        (
+            PRICES("{USD: -1}", ""),
+            "4:58",
+            "prices.rates.0.amounts.USD.all: Input",
+        ),
+        (
+            PRICES("{USD: {720P: -1}}", ""),
+            "4:64",
+            "amounts.USD.tiers.720P: Input",
+        ),
+        (PRICES("{USD: .nan}", ""), "4:58", "Input should be a finite number"),
+        (PRICES("{USD: .inf}", ""), "4:58", "Input should be a finite number"),
+        (PRICES("{USD: 1.0e-7}", ""), "4:58", "no more than 6 decimal places"),
+        (PRICES("{USD: 1.0e+300}", ""), "4:58", "less than or equal to 1000000"),
+        (PRICES("{USD: 1}", ", slack: -1"), "4:69", "prices.slack: Input"),
+        (PRICES("{USD: 1}", ", at_most: -1"), "4:69", "prices.at_most: Input"),
+        (
+            PRICES("{USD: 1}", ", result: [{fixed: -5}]"),
+            "4:79",
+            "prices.result.0.fixed: Input should",
+        ),
+        (PRICES("{USD: 1}", ", result: [{}]"), "4:78", "one of fixed, parameter and media"),
+        (PRICES("{USD: 1}", ", result: [{media: [audio_url]}]"), "4:78", "must have an at_most"),
+        (
+            PRICES("{USD: 1}", ", result: [{parameter: duration, stands_for: {5: -5}}]"),
+            "4:113",
+            "stands_for.5: Input",
+        ),
+        (
+            PRICES("{USD: 1}", ", result: [{parameter: size}]"),
+            "4:79",
+            "prices.result.0.parameter: no key that takes whole numbers: size",
+        ),
+        (
+            PRICES("{USD: 1}", ", result: [{when: {colour: 1}, fixed: 1}, {fixed: 2}]"),
+            "4:79",
+            "prices.result.0.when: the model has no such key: colour",
+        ),
+        (
+            PRICES("{USD: 1}", ", sources: {media: [hero], at_most: 5}"),
+            "4:79",
+            "prices.sources.media: the model takes no such media: hero",
+        ),
+        (
+            PRICES("{USD: 1}", ", sources: {media: [audio_url], at_most: 5, cut_to: size}"),
+            "4:111",
+            "prices.sources.cut_to: no key that takes whole numbers: size",
+        ),
+        (LIMITS(0, 1, 15, ""), "4:25", "limits.submits_per_second: Input"),
+        (LIMITS(".nan", 1, 15, ""), "4:25", "limits.submits_per_second: Input should be a finite"),
+        (LIMITS(1, 0, 15, ""), "4:48", "limits.running: Input"),
+        (LIMITS(1, -3, 15, ""), "4:48", "limits.running: Input"),
+        (LIMITS(1, 1, 0, ""), "4:60", "limits.poll_seconds: Input"),
+        (
+            LIMITS(1, 1, 15, ", typical_seconds: 0"),
+            "4:78",
+            "typical_seconds: Input",
+        ),
+        ("regions: []", "4:5", "regions: no region serves it"),
+        ("regions: [atlantis]", "4:5", "regions: there is no region atlantis"),
+        ("elsewhere: {atlantis: x}", "4:5", "elsewhere: there is no region atlantis"),
+        ("suffix: /../../x", "4:5", "suffix: String should match pattern"),
+        ("suffix: ''", "4:5", "suffix: String should match pattern"),
+        (
+            "keys: {b: {type: boxes, along: size, max_each: 2}}",
+            "4:29",
+            "b goes along with size",
+        ),
+        (
+            "keys: {duration: {type: number, minimum: 1, maximum: 9, default: 5}}",
+            "2:3",
+            "whole number",
+        ),
+        (
+            "check_model: {model: x, source: x, route: {path: a}, key: hero, amounts: {}}",
+            "4:58",
+            "check_model.key: hero is no key that names a medium",
+        ),
+        (
+            "check_model: {model: x, source: x, route: {path: a}, key: size, amounts: {CNY: -1}}",
+            "4:79",
+            "check_model.amounts.CNY: Input should be greater",
+        ),
+    ],
+)
+def test_a_fact_beyond_its_bounds_is_told_with_its_place(written, facts, place, words):
+    """A file may come from a stranger: what would break a plan or a run is refused, once."""
+    [problem] = problems(written(f"models:\n  mine:\n    {{like: wan2.6-t2v,\n    {facts}}}\n"))
+    assert problem.startswith(f":{place}: mine: ")
+    assert words in problem
 
 
 def test_a_file_is_read_anew_each_time(written):

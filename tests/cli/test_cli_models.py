@@ -147,6 +147,18 @@ def test_warnings_go_to_standard_error(warned, capsys):
     assert (warning["line"], warning["column"]) == (5, 3)
 
 
+def test_warnings_are_told_beside_mistakes(warned, tmp_path, night, capsys):
+    """One manifest is wrong and another may lose something: both are heard of at once."""
+    night.write_text(night.read_text() + "- {id: b, model: wan2.6-t2v, prompt: x, duration: 99}\n")
+    (tmp_path / "other.yaml").write_text(night.read_text().partition("- {id: b")[0])
+    assert main(["run", "night.yaml", str(tmp_path / "other.yaml")]) == 2
+    mistake, *warnings, ending = capsys.readouterr().err.splitlines()
+    assert mistake.startswith("night.yaml:6:")
+    assert warnings[0].startswith(f"warning: {warned}")
+    assert "other.yaml:5:3: nothing checks" in warnings[1]
+    assert ending.startswith("1 problem in the manifest; nothing was sent")
+
+
 def test_a_run_warns_unless_it_is_quiet(warned, capsys):
     """The run says it as well, before it needs a key; under cron it is silent."""
     assert main(["run", "night.yaml"]) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import socket
@@ -15,7 +17,7 @@ from batchgen.api import Settings, load
 from batchgen.cli import main
 from batchgen.cli.rehearsal import Rehearsal
 from batchgen.cli.stand_in import bill_lines
-from batchgen.sandbox import Bill, BillLine
+from batchgen.sandbox import Bill, BillLine, Sandbox, read_models
 
 
 def test_a_run_against_a_sandbox(night, start, monkeypatch, capsys):
@@ -60,7 +62,7 @@ def fill(folder):
 async def test_a_bill_that_a_full_disk_forbids(night, disk):
     """The rehearsal ends as it ended, without a bill and without an error in its place."""
     folder, _ = disk
-    settings = Settings(output=folder, sandbox=True, service_speed=1e9)
+    settings = Settings(output=folder, sandbox=True, service_speed=1e6)
     rehearsal = Rehearsal(load(night), settings)
     async with rehearsal.connect() as endpoint, aiohttp.ClientSession() as session:
         answer = await session.post(
@@ -131,11 +133,25 @@ def test_a_rehearsal_with_faults(night, tmp_path, capsys):
     assert "0 images, USD 0.00" in err
 
 
+def test_a_rehearsal_of_beijing_is_billed_in_yuan(night, capsys):
+    """The sandbox's bill is what the summary comes to."""
+    night.write_text(f"region: beijing\n{night.read_text()}")
+    assert main(["run", "night.yaml", "--sandbox", "--speed", "6000", "--json"]) == 0
+    out, err = capsys.readouterr()
+    spent = json.loads(out.splitlines()[-1])["spent"]
+    assert spent["currency"] == "CNY"
+    assert f"CNY {spent['amount']:.2f} (not real money)" in err
+
+
 @pytest.mark.parametrize(
-    "command", [["run", "night.yaml", "--sandbox"], ["sandbox", "--port", "0"]]
+    ("command", "end"),
+    [
+        (["run", "night.yaml", "--sandbox"], "2 problems in the faults; nothing was sent."),
+        (["sandbox", "--port", "0"], "The sandbox was not started: 2 problems in the faults."),
+    ],
 )
-def test_faults_that_are_no_faults(night, tmp_path, capsys, command):
-    """Exit code 2, each mistake at its place; nothing was sent."""
+def test_faults_that_are_no_faults(night, tmp_path, capsys, command, end):
+    """Exit code 2, each mistake at its place, and what came of it: a sandbox sends nothing ever."""
     script = tmp_path / "faults.yaml"
     script.write_text("faults:\n  - at: sumbit\n    do: reset\n  - at: query\n    do: explode\n")
     assert main([*command, "--faults", str(script)]) == 2
@@ -143,7 +159,7 @@ def test_faults_that_are_no_faults(night, tmp_path, capsys, command):
     assert "faults.yaml:2:9: " in err
     assert "submit" in err
     assert "faults.yaml:5:9: " in err
-    assert "2 problems in the faults; nothing was sent." in err
+    assert err.splitlines()[-1].removeprefix("batchgen: ") == end
 
 
 def test_faults_belong_to_the_sandbox(night, tmp_path, capsys):
@@ -161,13 +177,18 @@ def test_models_that_are_no_models(tmp_path, capsys):
     assert main(["sandbox", "--port", "0", "--models", str(models)]) == 2
     err = capsys.readouterr().err
     assert "models.yaml: models.mine.per_second: " in err
-    assert "1 problem in the models" in err
+    assert err.splitlines()[-1] == "batchgen: The sandbox was not started: 1 problem in the models."
 
 
 @pytest.mark.parametrize(
     ("option", "value", "part"),
     [
         ("--events", "http://example.com/", "this machine alone"),
+        ("--events", "ftp://127.0.0.1/", "a URL that begins with http://"),
+        ("--speed", "inf", "the speed must be above 0 and at most 1,000,000, not inf"),
+        ("--speed", "nan", "the speed must be"),
+        ("--speed", "1e300", "the speed must be"),
+        ("--speed", "0", "the speed must be"),
         ("--failures", "2", "not in the range"),
         ("--faults", "missing.yaml", "does not exist"),
         ("--key", "=studio", "a key needs at least a character"),
@@ -177,6 +198,46 @@ def test_a_sandbox_that_cannot_be(capsys, option, value, part):
     """Each wrong choice is told at the start."""
     assert main(["sandbox", "--port", "0", option, value]) == 2
     assert part in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("speed", ["inf", "1e300"])
+def test_a_rehearsal_at_no_speed(night, capsys, speed):
+    """Exit code 2, in words about the speed."""
+    assert main(["run", "night.yaml", "--sandbox", "--speed", speed]) == 2
+    assert "There is no such sandbox: the speed must be above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content", [b"no database at all" * 99, b"SQLite format 3\0" + b"\xff" * 5000]
+)
+def test_a_folder_with_a_file_that_is_no_database(tmp_path, capsys, content):
+    """Exit code 2 in words; the file is left as it is."""
+    (tmp_path / "sandbox.sqlite").write_bytes(content)
+    assert main(["sandbox", "--port", "0", "--folder", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert "cannot use this folder: its file is no sandbox's, or broken" in err
+    assert (tmp_path / "sandbox.sqlite").read_bytes() == content
+
+
+async def test_models_that_are_not_given_again(tmp_path, capsys):
+    """A folder with tasks of a person's own models says how to go on with it."""
+    models = tmp_path / "models.yaml"
+    models.write_text("models: {mine: {like: wan2.6-t2v}}")
+    async with (
+        Sandbox(tmp_path / "night", models=read_models(models)) as sandbox,
+        aiohttp.ClientSession() as session,
+    ):
+        answer = await session.post(
+            f"{sandbox.base_url}/services/aigc/video-generation/video-synthesis",
+            json={"model": "mine", "input": {"prompt": "fox"}},
+            headers={"Authorization": "Bearer sk-sandbox", "X-DashScope-Async": "enable"},
+        )
+        assert answer.status == 200
+    command = ["sandbox", "--port", "0", "--folder", str(tmp_path / "night")]
+    assert await asyncio.to_thread(main, command) == 2
+    err = capsys.readouterr().err
+    assert "models that are not known: mine" in err
+    assert "--models" in err
 
 
 def test_the_bill_has_a_line_for_each_model():
@@ -190,6 +251,7 @@ def test_the_bill_has_a_line_for_each_model():
         equal_requests=0,
         models=(fox, still),
         equal=(),
+        currency="USD",
         **totals,
     )
     first, *lines = bill_lines(bill)

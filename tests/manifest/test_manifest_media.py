@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import tracemalloc
@@ -8,7 +9,7 @@ import pytest
 
 from batchgen.catalog import Measured, Media, MediaKind
 from batchgen.manifest import load
-from batchgen.manifest.media import MAX_BYTES, MediaFolder, Unusable
+from batchgen.manifest.media import MAX_BYTES, MAX_URI, MediaFolder, Unusable
 
 IMAGE, AUDIO, VIDEO = {MediaKind.IMAGE}, {MediaKind.AUDIO}, {MediaKind.VIDEO}
 DOCUMENT, LINK = {MediaKind.DOCUMENT}, {MediaKind.LINK}
@@ -147,14 +148,46 @@ def test_a_large_file_is_read_piece_by_piece(find, tmp_path, film):
         ("https://example.com/a.png?sig=1", IMAGE),
         ("HTTP://example.com/a", VIDEO),
         ("oss://dashscope/a.png", IMAGE),
-        ("data:image/png;base64,iVBORw0KGgo=", IMAGE),
-        ("DATA:audio/mpeg;base64,iVBORw0KGgo=", AUDIO),
         ("https://example.com/story", LINK),
     ],
 )
 def test_remote_sources_pass_as_they_are(find, source, kinds):
-    """A URL or a data URI is its own content; nothing is fetched."""
+    """A URL is its own content; nothing is fetched."""
     assert find(source, kinds) == Media(source)
+
+
+def uri(content, media_type="image/png"):
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def test_a_data_uri_is_measured_like_a_file(find, draw, tone):
+    """By its content; on the wire it stays as it is, so it has no hash of its own."""
+    content = draw(300, 200, mode="RGBA")
+    measured = Measured(len(content), 300, 200, None, alpha=True)
+    assert find(uri(content)) == Media(uri(content), None, "image/png", measured=measured)
+    sound = find(uri(tone(3.5), "AUDIO/WAV"), AUDIO)
+    assert (sound.media_type, sound.measured.seconds) == ("audio/wav", 3.5)
+
+
+def test_what_a_data_uri_holds_is_held_against_the_model(problems, draw):
+    """Format, sides and transparency, as for a file; the complaint stands at its key."""
+    text = "jobs: [{{id: a, model: wan2.6-i2v, img_url: '{}'}}]".format
+    assert problems(text(uri(draw(640, 480)))) == []
+    for content, words in [
+        (draw(640, 480, mode="RGBA"), "must not have an alpha channel"),
+        (draw(100, 480), "must have sides from 240 to 8000 pixels, not 100*480"),
+        (draw(300, 300, kind="TIFF"), "must be JPEG, PNG, BMP or WEBP, not image/tiff"),
+        (draw(640, 480)[:-9], "is cut"),
+        (b"GIF89a", "is a GIF picture"),
+    ]:
+        [problem] = problems(text(uri(content)))
+        assert words in problem.message
+        assert (problem.line, problem.column) == (1, 35)
+
+
+def test_a_data_uri_is_bounded(find):
+    """What no model takes is not even decoded."""
+    assert "more than 40,000,000 characters" in find(f"data:image/png;base64,{'A' * MAX_URI}")
 
 
 @pytest.mark.parametrize(
@@ -167,6 +200,9 @@ def test_remote_sources_pass_as_they_are(find, source, kinds):
         ("https://exam ple.com/a.png", "names no host"),
         ("https://[::1/a.png", "names no host"),
         ("data:image/png,abc", "not a media type and base64"),
+        ("data:image/png;base64,", "not a media type and base64"),
+        ("data:image/png;base64,a", "not a media type and base64"),
+        ("data:image/png;base64,iVBO Rw0KGgo=", "not a media type and base64"),
         ("data:audio/wav;base64,iVBORw0KGgo=", "this data URI says `audio/wav`"),
         ("data:model/gltf;base64,iVBORw0KGgo=", "this data URI says `model/gltf`"),
         ("../secret.png", "outside the manifest's folder"),

@@ -37,6 +37,19 @@ def test_warnings_are_lines_and_not_too_many():
     assert lines[-1] == "warning: and 1,080 more; batchgen plan --json lists them"
 
 
+def test_warnings_stand_behind_the_mistakes():
+    """What was wrong and what would have been lost are told in one go, to people and programs."""
+    wrong, lost = Problem("a.yaml", 9, 1, "wrong"), Problem("a.yaml", 3, 5, "lost")
+    error = ManifestError([wrong], warnings=[lost])
+    assert error_lines(error) == [
+        "a.yaml:9:1: wrong",
+        "warning: a.yaml:3:5: lost",
+        "1 problem in the manifest; nothing was sent.",
+    ]
+    [told] = refusal_data(error)["warnings"]
+    assert (told["line"], told["message"]) == (3, "lost")
+
+
 def test_a_refusal_is_json_too():
     """A program learns why nothing was done, all keys always there, each problem at its place."""
     assert refusal_data(BatchHeld("process 7 is at it"), "night") == {
@@ -44,6 +57,7 @@ def test_a_refusal_is_json_too():
         "exit_code": 4,
         "error": {"exit_code": 4, "message": "process 7 is at it", "hint": None},
         "problems": [],
+        "warnings": [],
     }
     told = refusal_data(ManifestError([Problem("a.yaml", 3, 5, "unknown key", "did you mean?")]))
     assert told["name"] is None

@@ -80,6 +80,53 @@ def test_a_key_with_several_kinds_of_media_has_a_line_for_each(shown):
     assert "reference_video" in begins
 
 
+ENDING = """
+models:
+  wan2.6-t2v:
+    like: wan2.6-t2v
+    retiring: {source: "Model retirement, 2026-12", date: 2027-03-01}
+"""
+
+
+def test_the_end_of_a_model_is_told_with_its_date(tmp_path, shown):
+    """The same phrase before a job is bought and in the listing; a program gets the date."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(ENDING)
+    model = load(path).models["wan2.6-t2v"]
+    phrase = "wan2.6-t2v is announced to end on 2027-03-01 (Model retirement, 2026-12)"
+    assert phrase in shown(model_view(CATALOG, model, SINGAPORE)).splitlines()
+    assert [one.message for one in model.check({"prompt": "x"}, region=None)] == [phrase]
+    told = model_data(model, SINGAPORE)["retiring"]
+    assert (told["date"], told["source"]) == ("2027-03-01", "Model retirement, 2026-12")
+    assert model_data(CATALOG.models["wan2.6-t2v"], SINGAPORE)["retiring"] is None
+
+
+@pytest.mark.parametrize("model", CATALOG.models.values(), ids=lambda model: model.name)
+def test_a_program_is_told_all_that_a_person_is(model, shown):
+    """Every rule of the text stands among the cases of the JSON, every note on money as well."""
+    told = json.loads(json.dumps(model_data(model, BEIJING)))
+    seen = shown(model_view(CATALOG, model, BEIJING), width=2_000)
+    rules = [
+        f"  {case['when'] or 'always'}: {rule}" for case in told["cases"] for rule in case["rules"]
+    ]
+    _, _, below = seen.partition("\nRules:\n")
+    assert [line for line in below.partition("\n\n")[0].splitlines() if rules] == rules
+    assert told["prices"]["sources_billed"] == ("that go in are billed" in seen)
+    assert bool(told["prices"]["check"]) == ("for a look by" in seen)
+
+
+def test_a_case_for_programs():
+    """What holds when, with the keys as they are then."""
+    told = model_data(CATALOG.models["wan2.7-image"], SINGAPORE)["cases"][0]
+    assert told["when"] == "when enable_sequential is true"
+    assert told["conditions"] == {"enable_sequential": {"one_of": [True]}}
+    assert told["keys"]["n"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 12}
+    assert told["keys"]["n"]["required"] is True
+    assert told["why"].startswith("a sequence has up to n images")
+    refused = model_data(CATALOG.models["wan2.6-t2v"], SINGAPORE)["cases"][0]
+    assert refused["keys"] == {"shot_type": None}
+
+
 def test_models_for_programs():
     """The same as JSON: keys with their schema, prices by the region."""
     told = models_data(CATALOG.models.values(), BEIJING)

@@ -21,10 +21,10 @@ from batchgen.catalog.keys.media import (
     MediaFile,
     MediaKey,
     MediaList,
-    TypedMedia,
 )
 from batchgen.catalog.keys.numbers import Integer, Number, Steps, Switch
 from batchgen.catalog.keys.sizes import Pixels, Size
+from batchgen.catalog.keys.typed_media import TypedMedia
 from batchgen.catalog.keys.words import Choice, Text, Tier, Words
 
 Parameter = (

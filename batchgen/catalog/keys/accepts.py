@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ from pydantic import model_validator
 
 from batchgen.catalog.data import Data
 from batchgen.catalog.keys.key import Fault, either
-from batchgen.catalog.request import Measured, Media, MediaKind
+from batchgen.catalog.request import Measured, Media, MediaKind, kind_of
 
 MEDIA_TYPES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -48,6 +48,7 @@ _NOUNS = {
     MediaKind.LINK: "the address of a public page",
 }
 _MEGABYTE = 1_000_000
+_MOST_DIGITS = 9
 PADDING = 0.1
 """Seconds by which a file may be longer than it is called: an encoder's last frames. A clip of five
 seconds has 5.02 in the sample of the service's own video-editing reference, 2026."""
@@ -60,6 +61,8 @@ class Accepts(Data):
     formats: tuple[str, ...] = ()
     """Keys of ``MEDIA_TYPES``."""
     max_bytes: int | None = None
+    below_bytes: int | None = None
+    """A size that is too large already, where the reference says "less than"."""
     min_side: int | None = None
     """In pixels, of width and height; so is ``max_side``."""
     max_side: int | None = None
@@ -80,6 +83,8 @@ class Accepts(Data):
     """Of all of it in a list together."""
     with_result: float | None = None
     """Seconds: of all of it in a list and of the result (``duration``) together."""
+    begins_result: bool = False
+    """Whether the result begins with it, and has to be longer."""
     plays_along: bool = False
     """Whether it is the result's sound: cut where it is longer, silence where it ends."""
     voice: Accepts | None = None
@@ -95,21 +100,27 @@ class Accepts(Data):
     def takes(self, media_type: str | None) -> bool:
         """Whether content of this media type is taken; where nothing is said, by its kind."""
         if not self.formats:
-            return media_type is not None and media_type.startswith(self.kind)
+            return kind_of(media_type) is self.kind
         return any(media_type in MEDIA_TYPES[name] for name in self.formats)
 
-    def faults(self, medium: Media) -> Iterator[Fault]:
-        """Yield what the measured medium breaks."""
+    def faults(self, medium: Media, result: object = None) -> Iterator[Fault]:
+        """Yield what the measured medium breaks; ``result`` is the job's duration."""
         measured = medium.measured
         if measured is None:
             return
-        if self.max_bytes is not None and measured.size > self.max_bytes:
-            allowed, size = _megabytes(self.max_bytes), _megabytes(measured.size)
-            yield Fault(f"must have at most {allowed} MB, not {size}")
+        yield from self._faults_of_size(measured.size)
         yield from self._faults_of_sides(measured)
         if measured.alpha and not self.alpha:
             yield Fault("must not have an alpha channel", "save it without transparency")
-        yield from self._faults_of_length(measured.seconds)
+        yield from self._faults_of_length(measured.seconds, result)
+
+    def _faults_of_size(self, size: int) -> Iterator[Fault]:
+        too_large = self.max_bytes is not None and size > self.max_bytes
+        not_below = self.below_bytes is not None and size >= self.below_bytes
+        if too_large or not_below:
+            bounds = [one / _MEGABYTE for one in (self.max_bytes, self.below_bytes) if one]
+            told = told_apart(size / _MEGABYTE, bounds).rstrip("0").rstrip(".")
+            yield Fault(f"must have {self._size()}, not {told}")
 
     def _faults_of_sides(self, measured: Measured) -> Iterator[Fault]:
         if measured.width is None or measured.height is None:
@@ -122,14 +133,39 @@ class Accepts(Data):
             message = f"must be at most {self.max_ratio:g} times as long as it is wide or high"
             yield Fault(f"{message}, not {is_shown}")
 
-    def _faults_of_length(self, seconds: float | None) -> Iterator[Fault]:
+    def _faults_of_length(self, seconds: float | None, result: object) -> Iterator[Fault]:
         if seconds is None:
             return
         too_short = self.min_seconds is not None and seconds < self.min_seconds
         too_long = self.max_seconds is not None and seconds > self.max_seconds + PADDING
         not_below = self.below_seconds is not None and seconds >= self.below_seconds
         if too_short or too_long or not_below:
-            yield Fault(f"must last {self._length()}, not {seconds:.2f}")
+            bounds = [
+                one for one in (self.min_seconds, self.max_seconds, self.below_seconds) if one
+            ]
+            yield Fault(f"must last {self._length()}, not {told_apart(seconds, bounds)}")
+        if self.begins_result and type(result) is int and seconds >= result > 0:
+            told = told_apart(seconds, [result])
+            message = (
+                f"lasts {told} seconds: the result of {result} begins with it, and has no more"
+            )
+            yield Fault(message, "ask for a longer duration or cut the clip")
+
+    def faults_together(self, media: Sequence[Media], result: object) -> Iterator[Fault]:
+        """Yield what measured media that are sound one by one break together."""
+        seconds = sum(medium.measured.seconds or 0.0 for medium in media if medium.measured)
+        total = self.total_seconds
+        # A lone file that has a limit of its own has been held against it.
+        adds_up = len(media) > 1 or self.max_seconds is None
+        if total is not None and adds_up and seconds > total + PADDING:
+            yield Fault(f"may hold {self.kind}s of {total:g} seconds together, not {seconds:.2f}")
+        if self.with_result is not None and type(result) is int:
+            left = self.with_result - max(result, 0)
+            if seconds > left:
+                limit = f"{self.with_result:g} seconds together"
+                told = told_apart(seconds, [left])
+                message = f"and the result may last {limit}, not {told} + {max(result, 0)}"
+                yield Fault(message, "ask for a shorter duration or cut the videos")
 
     def warnings(self, medium: Media, result: object) -> Iterator[Fault]:
         """Yield what is lost between the medium's seconds and the result's."""
@@ -152,14 +188,19 @@ class Accepts(Data):
             words.append(self._sides())
         if self.max_seconds is not None or self.below_seconds is not None:
             words.append(self._length())
-        if self.max_bytes is not None:
-            words.append(f"at most {_megabytes(self.max_bytes)} MB")
+        if self.max_bytes is not None or self.below_bytes is not None:
+            words.append(self._size())
         if not self.alpha:
             words.append("no alpha channel")
         return ", ".join(words)
 
     def _sides(self) -> str:
         return f"sides from {self.min_side} to {self.max_side} pixels"
+
+    def _size(self) -> str:
+        if self.below_bytes is not None:
+            return f"less than {self.below_bytes / _MEGABYTE:g} MB"
+        return f"at most {(self.max_bytes or 0) / _MEGABYTE:g} MB"
 
     def _length(self) -> str:
         if self.below_seconds is not None:
@@ -172,5 +213,11 @@ class Accepts(Data):
         return {"type": "string", "minLength": 1, "description": self.describe()}
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / _MEGABYTE:,.2f}".rstrip("0").rstrip(".")
+def told_apart(value: float, bounds: Iterable[float]) -> str:
+    """The value with two decimals, or as many as tell it from the bounds that it breaks."""
+    others = [bound for bound in bounds if bound != value]
+    for digits in range(2, _MOST_DIGITS):
+        told = f"{value:.{digits}f}"
+        if told not in {f"{bound:.{digits}f}" for bound in others}:
+            return told
+    return repr(value)
