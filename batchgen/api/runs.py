@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchgen.api.arrival import Arrival, arrive
+from batchgen.api.arrival import ACCOUNT, Arrival, arrive
 from batchgen.api.endpoint import Endpoint, Place, find_endpoint, find_place
 from batchgen.api.settings import Settings, chosen_jobs, policy_of
 from batchgen.api.standing import JobReport, report_of
@@ -21,6 +21,7 @@ from batchgen.core import facts as f
 from batchgen.core.batch import Batch
 from batchgen.core.job import Job, ResultState
 from batchgen.core.lifecycle import State
+from batchgen.dashscope.endpoint import fingerprint
 from batchgen.errors import BatchgenError, ExitCode, JournalError, Mistake
 from batchgen.journal import Journal, Kind
 from batchgen.manifest import Manifest, output_folder
@@ -129,7 +130,10 @@ class Run:
     ) -> None:
         if not batch.settled:
             async with self._connect() if self._connect else nullcontext(self._endpoint()) as way:
-                await self._note(journal, facts)
+                here = fingerprint(way.base_url, way.key)
+                connected = f.Connected(at=facts[0].at, account=ACCOUNT, endpoint=here)
+                batch.after(connected)
+                await self._note(journal, (*facts, connected))
                 await self._work(batch, journal, tree, way)
         elif len(facts) > 1:  # more to tell than that we ran
             await self._note(journal, facts)

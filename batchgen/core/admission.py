@@ -3,7 +3,8 @@
 A job leaves its line when five things agree: what it needs is prepared, the lane is open (no task
 is being made there, its rate and its pauses are over, nothing is stopped), there is room in flight,
 the budget allows the worst case, and it is the first of its line in the order of the manifest.
-Jobs that need nothing do not wait for those that do.
+Jobs that need nothing do not wait for those that do, and nothing is prepared for a job behind one
+that the budget does not allow.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Admission:
                 self._line_up(self._standing.jobs[name])
         for job in self._preparing.ended(now):
             self._ready[job.lane].drop(job.id)
-        for lane in self._lanes():
+        for lane in self._preparing.in_turn(self._lanes()):
             yield from self._prepare(lane, now)
         for lane in sorted(filter(self._is_willing, self._lanes()), key=self._first_place):
             if self._opens_at(lane) <= now and self._is_willing(lane):
@@ -90,8 +91,8 @@ class Admission:
             if self._open and (first := waiting.first_key()) is not None:
                 yield first
         for lane in self._lanes():
-            if self._may_prepare(lane):
-                yield from self._preparing.moments(lane)
+            if (first := self._preparing.rested_at(lane)) is not None:
+                yield first
             if self._is_willing(lane):
                 yield self._opens_at(lane)
 
@@ -121,13 +122,14 @@ class Admission:
         self._ready[job.lane].put(job.id, job.order)
 
     def _prepare(self, lane: Lane, now: float) -> Iterator[Step]:
+        self._preparing.wake(lane, now)
         if not self._may_prepare(lane):
             return
         for barred in self._preparing.take(lane, now):
             yield barred, None
-        if self._may_prepare(lane):  # the first to be prepared may be another one now
-            for action in self._preparing.begin(lane, now):
-                yield _asked(lane.account, action.need, now), action
+        # The first to be prepared may be another one now.
+        if self._may_prepare(lane) and (action := self._preparing.begin(lane)) is not None:
+            yield _asked(lane.account, action.need, now), action
 
     def _submit(self, job: Job, now: float) -> Step:
         attempt = job.attempt + 1
@@ -148,8 +150,10 @@ class Admission:
 
     def _is_short_of_money(self, lane: Lane) -> bool:
         """Somebody is in line, and nobody who comes next can be afforded."""
-        heads = [self._first_ready(lane), self._preparing.first(lane.key)]
-        return any(heads) and not any(head and self._affords(head) for head in heads)
+        ready, unready = self._first_ready(lane), self._preparing.first(lane)
+        if ready is not None and self._affords(ready):
+            return False
+        return (ready or unready) is not None and not self._is_worth_preparing(lane)
 
     def _is_willing(self, lane: Lane) -> bool:
         """Only time keeps the first in line from a submit, if anything does."""
@@ -157,8 +161,14 @@ class Admission:
         return job is not None and self._has_room(lane, job) and self._affords(job)
 
     def _may_prepare(self, lane: Lane) -> bool:
-        job = self._preparing.first(lane.key)
-        return job is not None and not self._is_stopped(lane) and self._affords(job)
+        return not self._is_stopped(lane) and self._is_worth_preparing(lane)
+
+    def _is_worth_preparing(self, lane: Lane) -> bool:
+        """There is money for the next, and it will not be stuck behind one without."""
+        job, ready = self._preparing.first(lane), self._first_ready(lane)
+        if job is None or not self._affords(job):
+            return False
+        return ready is None or job.order < ready.order or self._affords(ready)
 
     def _is_stopped(self, lane: Lane) -> bool:
         gates = (lane.gate, self._standing.gates[lane.account])

@@ -36,7 +36,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Action, Download, Poll, Prepare, Seal
+from batchgen.core.actions import Action, Download, Poll, Prepare, Seal, Submit
 from batchgen.core.admission import Admission, Step
 from batchgen.core.agenda import Agenda
 from batchgen.core.job import Job, ResultState
@@ -144,6 +144,12 @@ class Batch:
     def slow_queries(self, until: float) -> None:
         """The service asked its queries to wait."""
         self._query_free_at = max(self._query_free_at, until)
+
+    def give_up_posts(self, now: float) -> tuple[f.Fact, ...]:
+        """Nobody waits any longer for the answers to POSTs under way: these jobs are in doubt."""
+        names = sorted(action.job for action in self.under_way if isinstance(action, Submit))
+        sending = [job for job in self._jobs(names) if job.state is State.SUBMITTING]
+        return tuple(self._take(_lost_answer(job, now)) for job in sending)
 
     # -- decisions -----------------------------------------------------------------------------
 
@@ -313,8 +319,7 @@ class Batch:
     def _left_behind(self, now: float) -> Iterator[f.Fact]:
         orphans, self._orphans = self._orphans, []
         for job in self._jobs(orphans):
-            reason = "the run that sent it ended before the answer came"
-            yield f.SubmitLost(**_about(job, now), reason=reason)
+            yield _lost_answer(job, now)
         unparked, self._unparked = self._unparked, []
         for job in self._jobs(unparked):
             yield (f.Reopened if job.rendered else f.Unparked)(**_about(job, now))
@@ -350,6 +355,13 @@ class Batch:
 
     def _count_under_way(self, kind: type[Action]) -> int:
         return sum(isinstance(action, kind) for action in self.under_way)
+
+
+def _lost_answer(job: Job, now: float) -> f.SubmitLost:
+    reason = "the run that sent it ended while the answer was under way"
+    if job.direct:
+        reason += "; it would have been the result itself, and cannot be asked for again"
+    return f.SubmitLost(**_about(job, now), reason=reason)
 
 
 def _about(job: Job, now: float) -> dict[str, Any]:

@@ -92,6 +92,8 @@ class Job:
     spent: int = 0
     code: str | None = None
     message: str | None = None
+    unsent: bool = False
+    """It failed before its request could leave: the next run may try again."""
     story: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
@@ -163,6 +165,7 @@ def _wanted(job: Job, fact: f.Wanted) -> None:
     job.needs, job.direct = fact.needs, fact.direct
     job.not_before, job.tries = 0.0, 0
     job.code = job.message = None
+    job.unsent = False
 
 
 def _submit_started(job: Job, fact: f.SubmitStarted) -> None:
@@ -196,6 +199,7 @@ def _unbilled(job: Job, fact: f.Refused | f.Barred | f.TaskFailed | f.TaskCancel
     job.reserved = 0
     job.at_service = False
     job.tries = 0
+    job.unsent = isinstance(fact, f.Barred) or (isinstance(fact, f.Refused) and not fact.sent)
     if not isinstance(fact, f.TaskCanceled):
         job.code, job.message = fact.code, fact.message
 

@@ -48,9 +48,6 @@ NEEDS_A_PERSON = frozenset(
 UNPAID = frozenset({State.NEW, State.PENDING, State.FAILED, State.CANCELED, State.WITHDRAWN})
 """Nothing was bought for the job, nor may have been: a changed request simply takes its place."""
 
-REFUSED_HERE = frozenset({"InputChanged", "FileTooLarge", "CheckLost", "UnknownModel"})
-"""Codes of our own: no request was sent, so the next run tries again without being asked."""
-
 SETTLED = frozenset({State.DONE, State.PARTIAL, State.FAILED, State.WITHDRAWN}) | NEEDS_A_PERSON
 """A run does nothing more for these."""
 

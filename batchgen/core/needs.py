@@ -9,18 +9,20 @@ Rules of this file:
 * A check costs money, so the question is a fact before it leaves and its price is reserved. A lost
   answer keeps the reservation; as there is nothing to ask, the question is simply put again, a few
   times, for a fraction of a cent.
-* What was refused is tried anew by the next run. A check that failed has been paid for and stays.
+* What was refused is tried anew by the next run. The answer to a check has been paid for and stays,
+  if what was looked at is known by its content; what lies at an address may be another next time.
+* What was uploaded lies in the storage of one endpoint, for one key; another knows nothing of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from batchgen.core import facts as f
 from batchgen.core.job import Job
-from batchgen.core.policy import LONGEST_PAUSE, UPLOAD_MARGIN, Policy
+from batchgen.core.policy import LONGEST_PAUSE, UPLOAD_LIFE, UPLOAD_MARGIN, Policy
 
 FOR_EVER = float("inf")
 
@@ -40,13 +42,15 @@ class Preparation:
     """Of an upload: how requests name it."""
     not_before: float = 0.0
     tries: int = 0
-    """Failures in a row."""
+    """Failures in a row, for the same reason."""
+    code: str | None = None
+    """That reason; empty where nobody answered."""
     lost: int = 0
     """Answers to a check that never came."""
     refusal: tuple[str, str] | None = None
     """Code and message: it cannot be had."""
     final: bool = False
-    """The refusal was paid for and holds for ever."""
+    """The answer to the check holds for ever."""
     asking: int = 0
     """The price of a question that is not answered yet."""
     reserved: int = 0
@@ -55,12 +59,20 @@ class Preparation:
     def after(self, fact: f.NeedFact) -> None:
         _CONSEQUENCES[type(fact)](self, fact)
 
-    def reopen(self, now: float) -> None:
-        """A new run: what was refused is tried anew, and what a dead run asked is lost."""
+    def failures(self, code: str) -> int:
+        """How many in a row there will be with one more of this reason."""
+        return self.tries + 1 if code == self.code else 1
+
+    def reopen(self, now: float, life: float) -> None:
+        """A new run: what was refused is tried anew, and no wait or life outlives its length."""
+        self.tries, self.code = 0, None
+        self.not_before = min(self.not_before, now + LONGEST_PAUSE)
+        if self.url is not None:
+            self.good_until = min(self.good_until, now + life)
+        elif not self.final:
+            self.good_until = 0.0
         if not self.final:
             self.refusal, self.lost = None, 0
-        self.asking = 0
-        self.not_before = min(self.not_before, now + LONGEST_PAUSE)
 
 
 class Preparations:
@@ -68,6 +80,8 @@ class Preparations:
 
     def __init__(self, policy: Policy) -> None:
         self._margin = UPLOAD_MARGIN / policy.service_speed
+        self._life = UPLOAD_LIFE / policy.service_speed
+        self._endpoint: str | None = None
         self._known: dict[NeedKey, Preparation] = {}
         self.spent = 0
         """Micro-units billed for checks."""
@@ -92,7 +106,15 @@ class Preparations:
     def reopen(self, now: float) -> None:
         """A new run begins."""
         for it in self._known.values():
-            it.reopen(now)
+            it.reopen(now, self._life)
+
+    def connect(self, endpoint: str) -> None:
+        """The run asks at an endpoint: what was uploaded to another is not there."""
+        if endpoint != self._endpoint:
+            for it in self._known.values():
+                if it.url is not None:
+                    it.good_until = 0.0
+        self._endpoint = endpoint
 
     def of(self, key: NeedKey) -> Preparation:
         """What is known of a need; nothing has happened to one that is new."""
@@ -119,6 +141,10 @@ class Preparations:
         if check is None:
             return tuple(need for need in lacking if need.model == job.model)
         return tuple(n for n in lacking if n is not check and n.model == check.model) or (check,)
+
+    def not_before(self, account: str, needs: Iterable[f.Need]) -> float:
+        """The moment from which all of the needs may be tried."""
+        return max((self.of((account, need)).not_before for need in needs), default=0.0)
 
     def ends(self, job: Job) -> float:
         """When the first of the job's uploads is no longer good."""
@@ -147,14 +173,18 @@ class Preparations:
 
 def _uploaded(it: Preparation, fact: f.Uploaded) -> None:
     it.url, it.good_until = fact.url, fact.ends
-    it.not_before, it.tries, it.refusal = 0.0, 0, None
+    it.not_before, it.tries, it.code, it.refusal = 0.0, 0, None, None
 
 
 def _deferred(it: Preparation, fact: f.UploadDeferred | f.CheckDeferred) -> None:
-    it.not_before = fact.until
-    it.tries += 1
+    _failed(it, fact.code, fact.until)
     it.reserved -= it.asking
     it.asking = 0
+
+
+def _failed(it: Preparation, code: str, until: float) -> None:
+    it.tries, it.code = it.failures(code), code
+    it.not_before = until
 
 
 def _refused(it: Preparation, fact: f.UploadRefused | f.CheckRefused) -> None:
@@ -170,8 +200,7 @@ def _started(it: Preparation, fact: f.CheckStarted) -> None:
 
 
 def _lost(it: Preparation, fact: f.CheckLost) -> None:
-    it.not_before = fact.until
-    it.tries += 1
+    _failed(it, "", fact.until)
     it.lost += 1
     it.asking = 0
 
@@ -179,9 +208,10 @@ def _lost(it: Preparation, fact: f.CheckLost) -> None:
 def _answered(it: Preparation, fact: f.CheckPassed | f.CheckFailed) -> None:
     it.spent += fact.cost
     it.reserved -= it.asking
-    it.asking, it.tries = 0, 0
+    it.asking, it.tries, it.code = 0, 0, None
+    it.final = fact.final
     if isinstance(fact, f.CheckFailed):
-        it.refusal, it.final = (fact.code, fact.message), True
+        it.refusal = (fact.code, fact.message)
     else:
         it.good_until = FOR_EVER
 

@@ -6,6 +6,8 @@ Rules of this file:
   room for, prepared ones counted in. Further ahead nothing is done: uploads live for two days only.
 * A taken job is prepared, or waits for needs, or has met an obstacle. Several jobs may
   wait for one need; it is under way at most once.
+* A job whose need has to be tried again later rests meanwhile, and leaves its place to another.
+* The hands are few, so the lanes take turns: at most one thing is begun for each, then the next.
 * Uploads run ahead in any order. A check costs money, so only the first taken job of a line is
   checked: the budget can then be held against that very job.
 * A job that is prepared goes into its line, and comes back from there when an upload of its ends
@@ -14,8 +16,9 @@ Rules of this file:
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from batchgen.core import facts as f
 from batchgen.core.actions import Prepare
@@ -40,7 +43,12 @@ class Preparing:
         """What each taken job waits for, and the same the other way round:"""
         self._waiting: defaultdict[NeedKey, set[str]] = defaultdict(set)
         self._due: defaultdict[LaneKey, Agenda[f.Need]] = defaultdict(Agenda)
-        """Uploads to begin, by the moment."""
+        """Uploads to begin, by the place of who needs them."""
+        self._resting: defaultdict[LaneKey, Agenda[str]] = defaultdict(Agenda)
+        """By the moment when they get in line again."""
+        self._served: dict[LaneKey, int] = {}
+        """When something was last begun for a lane, counted in things begun."""
+        self._count = itertools.count(1)
         self._under_way: set[NeedKey] = set()
         self._ends: Agenda[str] = Agenda()
         """Prepared jobs, by the end of their first upload."""
@@ -53,7 +61,7 @@ class Preparing:
 
     def drop(self, name: str, lane: LaneKey) -> None:
         """Forget a job, wherever it stands."""
-        for agenda in (self._backlog[lane], self._taken[lane], self._ends):
+        for agenda in (self._backlog[lane], self._taken[lane], self._resting[lane], self._ends):
             agenda.drop(name)
         for names in (self._prepared[lane], self._barred[lane]):
             names.discard(name)
@@ -61,12 +69,28 @@ class Preparing:
 
     def count(self, lane: LaneKey) -> int:
         """How many jobs of a line are not prepared yet."""
-        return len(self._taken[lane]) + len(self._backlog[lane])
+        return len(self._taken[lane]) + len(self._backlog[lane]) + len(self._resting[lane])
 
-    def first(self, lane: LaneKey) -> Job | None:
-        """The job of a line to be prepared next."""
-        name = self._taken[lane].first() or self._backlog[lane].first()
-        return None if name is None else self._standing.jobs[name]
+    def first(self, lane: Lane) -> Job | None:
+        """The job of a line to be prepared next, as far as there is room."""
+        names = [self._taken[lane.key].first()]
+        if self._has_room(lane):
+            names.append(self._backlog[lane.key].first())
+        jobs = [self._standing.jobs[name] for name in names if name is not None]
+        return min(jobs, key=_place, default=None)
+
+    def in_turn(self, lanes: Iterable[Lane]) -> list[Lane]:
+        """The lane that has waited longest for something to be begun comes first."""
+        return sorted(lanes, key=lambda lane: self._served.get(lane.key, 0))
+
+    def rested_at(self, lane: Lane) -> float | None:
+        """When the first of the resting jobs gets in line again."""
+        return self._resting[lane.key].first_key()
+
+    def wake(self, lane: Lane, now: float) -> None:
+        """Who has rested long enough gets in line again."""
+        for name in self._resting[lane.key].due(now):
+            self.put(self._standing.jobs[name])
 
     def ended(self, now: float) -> Iterator[Job]:
         """Prepared jobs that have lost an upload: they are no longer ready, and start anew."""
@@ -94,26 +118,16 @@ class Preparing:
 
     # -- what they need ------------------------------------------------------------------------
 
-    def begin(self, lane: Lane, now: float) -> Iterator[Prepare]:
-        """What to begin for the lane's jobs now, as far as there are hands for it."""
-        due = self._due[lane.key]
-        while self._has_hands and (moment := due.first_key()) is not None and moment <= now:
-            need = due.pop()
-            names = self._waiting_in(lane, need)
-            if names and (lane.account, need) not in self._under_way:
-                yield self._begin(lane, need, names)
-        check = self._check(lane)
-        if check is not None and self._has_hands and self._not_before(lane, check) <= now:
-            yield self._begin(lane, check, self._waiting_in(lane, check))
-
-    def moments(self, lane: Lane) -> Iterator[float]:
-        """When time alone lets something more begin."""
+    def begin(self, lane: Lane) -> Prepare | None:
+        """One thing to begin now for the lane's jobs, if there are hands for it."""
         if not self._has_hands:
-            return
-        if (moment := self._due[lane.key].first_key()) is not None:
-            yield moment
-        if (check := self._check(lane)) is not None:
-            yield self._not_before(lane, check)
+            return None
+        need = self._upload(lane) or self._check(lane)
+        if need is None:
+            return None
+        self._served[lane.key] = next(self._count)
+        self._under_way.add((lane.account, need))
+        return Prepare(min(self._waiting_in(lane, need), key=_place).id, need)
 
     def settle(self, key: NeedKey, now: float) -> None:
         """What was begun is over: those that wait for it are looked at again."""
@@ -130,27 +144,30 @@ class Preparing:
         return len(self._taken[lane.key]) + len(self._prepared[lane.key]) < room
 
     def _look_at(self, job: Job, now: float) -> None:
-        """Prepared, barred, or waiting for what it lacks."""
+        """Prepared, barred, at rest, or waiting for what it lacks."""
         preparations = self._standing.preparations
         self._stop_waiting(job.id)
-        self._taken[job.lane].put(job.id, job.order)
+        self._taken[job.lane].drop(job.id)
         if next(preparations.obstacles(job), None) is not None:
+            self._taken[job.lane].put(job.id, job.order)
             self._barred[job.lane].add(job.id)
-        elif missing := preparations.missing(job, now):
-            self._wait(job, missing)
-        else:
-            self._taken[job.lane].drop(job.id)
+        elif not (missing := preparations.missing(job, now)):
             self._prepared[job.lane].add(job.id)
             self._ends.put(job.id, preparations.ends(job))
             self._on_prepared(job)
+        elif (until := preparations.not_before(job.account, missing)) > now:
+            self._resting[job.lane].put(job.id, until)
+        else:
+            self._taken[job.lane].put(job.id, job.order)
+            self._wait(job, missing)
 
     def _wait(self, job: Job, missing: tuple[f.Need, ...]) -> None:
         self._lacking[job.id] = tuple((job.account, need) for need in missing)
+        due = self._due[job.lane]
         for key in self._lacking[job.id]:
             self._waiting[key].add(job.id)
-            if key[1].kind == f.UPLOAD and key not in self._under_way:
-                not_before = self._standing.preparations.of(key).not_before
-                self._due[job.lane].put(key[1], not_before)
+            if key[1].kind == f.UPLOAD and key[1] not in due:
+                due.put(key[1], job.order)
 
     def _stop_waiting(self, name: str) -> None:
         for key in self._lacking.pop(name, ()):
@@ -162,6 +179,15 @@ class Preparing:
         names = self._waiting.get((lane.account, need), ())
         return [self._standing.jobs[name] for name in names if name in self._taken[lane.key]]
 
+    def _upload(self, lane: Lane) -> f.Need | None:
+        """The next file that somebody waits for and nobody uploads."""
+        due = self._due[lane.key]
+        while due:
+            need = due.pop()
+            if (lane.account, need) not in self._under_way and self._waiting_in(lane, need):
+                return need
+        return None
+
     def _check(self, lane: Lane) -> f.Need | None:
         """What the first taken job needs to have checked, if nothing else comes before."""
         name = self._taken[lane.key].first()
@@ -170,9 +196,6 @@ class Preparing:
                 return key[1]
         return None
 
-    def _not_before(self, lane: Lane, need: f.Need) -> float:
-        return self._standing.preparations.of((lane.account, need)).not_before
 
-    def _begin(self, lane: Lane, need: f.Need, jobs: list[Job]) -> Prepare:
-        self._under_way.add((lane.account, need))
-        return Prepare(min(jobs, key=lambda job: (job.order, job.id)).id, need)
+def _place(job: Job) -> tuple[int, str]:
+    return job.order, job.id

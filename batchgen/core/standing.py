@@ -67,6 +67,8 @@ class Standing:
                 self._after_need_fact(fact)
             case f.LanePaused() | f.LaneStopped():
                 self._gate(fact).after(fact)
+            case f.Connected():
+                self.preparations.connect(fact.endpoint)
             case f.RunStarted():
                 self.preparations.reopen(fact.at)
                 for gate in self.gates.values():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from batchgen.core import facts as f
 from batchgen.core.job import Job
-from batchgen.core.lifecycle import REFUSED_HERE, UNPAID, State
+from batchgen.core.lifecycle import UNPAID, State
 from batchgen.core.standing import Standing
 
 
@@ -44,14 +44,15 @@ def difference(
 
     A job whose request was changed before it was paid takes the new one; after, it is only named
     in ``changed``. A job that the manifest names no longer is withdrawn if nothing was paid, and
-    is still collected otherwise.
+    is still collected otherwise. A job that failed before its request could leave is asked for
+    again, except where a check that was paid for stands against it for ever.
     """
     facts: list[f.JobFact] = []
     named, changed = set(), set()
     for wish in wishes:
         named.add(wish.job)
         job = standing.jobs.get(wish.job)
-        if job is None or _is_news(job, wish):
+        if job is None or _is_news(standing, job, wish):
             facts.append(_wanted(wish, account=job.account if job else account, at=at))
         elif job.state not in UNPAID and job.request != wish.request:
             changed.add(job.id)
@@ -63,19 +64,19 @@ def difference(
     return Difference(tuple(facts), frozenset(changed))
 
 
-def _is_news(job: Job, wish: Wish) -> bool:
+def _is_news(standing: Standing, job: Job, wish: Wish) -> bool:
     if job.state not in UNPAID:
         return False
     if job.state is State.WITHDRAWN or job.request != wish.request:
         return True
-    if job.state is State.FAILED and job.code in REFUSED_HERE:
-        return True
+    if job.state is State.FAILED and job.unsent:
+        return not any(standing.preparations.obstacles(job))
     return job.state is State.PENDING and _terms(job) != _terms(wish)
 
 
 def _terms(of: Job | Wish) -> tuple[object, ...]:
     """What may change about a job while its request stays the same."""
-    return of.price, of.order, of.needs, of.direct
+    return of.price, of.order, of.direct, [(need, need.price) for need in of.needs]
 
 
 def _wanted(wish: Wish, *, account: str, at: float) -> f.Wanted:

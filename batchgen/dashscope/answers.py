@@ -121,7 +121,6 @@ class Task:
     task_id: str | None
     request_id: str | None
     submit_time: float | None
-    scheduled_time: float | None
     end_time: float | None
     code: str | None
     message: str | None

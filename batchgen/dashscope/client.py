@@ -8,6 +8,7 @@ Rules:
 - "Not sent" is observed, not guessed from an exception's class: aiohttp's tracing signal comes
   before the first byte of a request is written. Without it, nothing has left (``Unsent``); after
   it, everything but a whole answer is ``Ambiguous``.
+- What has come of an answer is read, even where its connection breaks off: a task id is money.
 - Between the last byte of an answer and its value nothing is awaited, so a task id that has
   reached this process is not lost to a cancellation.
 - The sessions have no default headers, no cookies and no proxy from the environment; the key
@@ -22,7 +23,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace, TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -136,11 +137,8 @@ class Service:
         Raises CancelledError, and ValueError for a body that JSON cannot hold. A submit that is
         cancelled after it was sent is in doubt, which the caller must record.
         """
-        match await self._post(path, body, model_headers, self._timeouts.submit):
-            case _Reply() as reply:
-                return reply.failure or read_submit(reply.status, reply.headers, reply.content)
-            case Unsent() as unsent:
-                return unsent
+        reply = await self._post(path, body, model_headers, self._timeouts.submit)
+        return reply if isinstance(reply, Unsent) else reply.says(read_submit(*reply.told))
 
     async def ask(
         self,
@@ -158,21 +156,16 @@ class Service:
         reply = await self._post(path, body, model_headers, self._timeouts.answer)
         if isinstance(reply, Unsent):
             return reply
-        told = (reply.status, reply.headers, reply.content)
-        if streamed and reply.content:
-            answer = read_stream(*told, shape, whole=reply.failure is None)
-            return answer if isinstance(answer, Task) else reply.failure or answer
-        return reply.failure or read_answer(*told, shape)
+        if streamed:
+            return reply.says(read_stream(*reply.told, shape, whole=reply.failure is None))
+        return reply.says(read_answer(*reply.told, shape))
 
     async def check(
         self, path: str, body: Mapping[str, Any], model_headers: Mapping[str, str]
     ) -> Checked | Refused | Ambiguous | Unsent:
         """POST the question whether an input is good, once."""
-        match await self._post(path, body, model_headers, self._timeouts.submit):
-            case _Reply() as reply:
-                return reply.failure or read_check(reply.status, reply.headers, reply.content)
-            case Unsent() as unsent:
-                return unsent
+        reply = await self._post(path, body, model_headers, self._timeouts.submit)
+        return reply if isinstance(reply, Unsent) else reply.says(read_check(*reply.told))
 
     async def _post(
         self,
@@ -198,6 +191,8 @@ class Service:
             )
             reply.status, reply.headers = response.status, response.headers
             await _read(response, reply.body, STREAM_LIMIT)
+            if len(reply.body) > STREAM_LIMIT:
+                reply.failure = Ambiguous("the answer is longer than anybody would read", "")
         except FAILURES as error:
             reason = describe(error, self._host)
             if not sent.is_set():
@@ -258,6 +253,9 @@ class Service:
         return bytes(body.replace(key, b"***") if len(key) >= SECRET_LENGTH else body)
 
 
+_Answer = TypeVar("_Answer")
+
+
 @dataclass(slots=True)
 class _Reply:
     """What came upon a POST that was sent; ``failure`` where it broke off, or never came."""
@@ -267,6 +265,16 @@ class _Reply:
     body: bytearray = field(default_factory=bytearray)
     content: bytes = b""
     failure: Ambiguous | None = None
+
+    @property
+    def told(self) -> tuple[int, Mapping[str, str], bytes]:
+        return self.status, self.headers, self.content
+
+    def says(self, answer: _Answer) -> _Answer | Ambiguous:
+        """What was read of it. A task or a result in hand counts, however the rest broke off."""
+        if isinstance(answer, Accepted | Task | Checked):
+            return answer
+        return self.failure or answer
 
 
 def _session(

@@ -5,6 +5,7 @@ The environment variables are those of the official Python SDK (PyPI ``dashscope
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -107,6 +108,12 @@ def _split(text: str) -> SplitResult:
 
 def _bad_url(what: str) -> Mistake:
     return Mistake(f"The base URL {what}.")
+
+
+def fingerprint(base_url: str, key: Secret) -> str:
+    """What tells one host and key from another, and neither of them to anybody."""
+    host = urlsplit(base_url).hostname or ""
+    return hashlib.sha256(f"{host} {key.reveal()}".encode()).hexdigest()[:16]
 
 
 def is_private(url: str) -> bool:

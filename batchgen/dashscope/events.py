@@ -10,12 +10,13 @@ same.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from batchgen.dashscope.answers import ResultError
-from batchgen.dashscope.documents import document, items_at, mapping_at, text_at, words_at
+from batchgen.dashscope.documents import document, mapping_at, text_at, words_at
+from batchgen.dashscope.results import parts_in
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -33,12 +34,12 @@ def gather(body: bytes) -> Stream:
     events = [*_events(body)] or [plain for plain in (document(body),) if plain]
     merged: dict[str, Any] = {}
     output: dict[str, Any] = {}
-    parts: list[Mapping[str, Any]] = []
+    content = _Content()
     for event in events:
         merged |= {key: value for key, value in event.items() if key != "output"}
         output |= mapping_at(event, "output") or {}
-        parts = _continued(parts, [*_parts(event)])
-    if parts:
+        content.add([*parts_in(mapping_at(event, "output"))])
+    if parts := content.parts:
         output["choices"] = [{"message": {"content": parts}}]
     if output:
         merged["output"] = output
@@ -59,35 +60,51 @@ def _events(body: bytes) -> Iterator[Mapping[str, Any]]:
             data = []
 
 
-def _parts(event: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for choice in items_at(mapping_at(event, "output"), "choices"):
-        yield from items_at(mapping_at(choice, "message"), "content")
+class _Content:
+    """All parts so far; words that follow upon words are one text.
+
+    An event costs by its own length: a stream of many small ones is read in one go.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[Mapping[str, Any] | list[str]] = []
+        """Pictures and others as they came, and of each text its pieces."""
+        self._pictures: dict[str, None] = {}
+        self._length = 0
+        """Of all words, in characters."""
+
+    @property
+    def parts(self) -> list[Mapping[str, Any]]:
+        return [{"text": "".join(it)} if isinstance(it, list) else it for it in self._parts]
+
+    def add(self, new: Sequence[Mapping[str, Any]]) -> None:
+        if self._is_repeated_by(new):
+            self._parts, self._pictures, self._length = [], {}, 0
+        before = set(self._pictures)
+        for part in new:
+            if words := text_at(part, "text"):
+                self._say(words)
+            elif not before.issuperset(_pictures([part])):
+                self._parts.append(part)
+        self._pictures |= dict.fromkeys(_pictures(new))
+
+    def _say(self, words: str) -> None:
+        self._length += len(words)
+        if self._parts and isinstance(self._parts[-1], list):
+            self._parts[-1].append(words)
+        else:
+            self._parts.append([words])
+
+    def _is_repeated_by(self, new: Sequence[Mapping[str, Any]]) -> bool:
+        words, count = _words(new), len(self._pictures)
+        if len(words) < self._length or _pictures(new)[:count] != list(self._pictures):
+            return False
+        return words.startswith(_words(self.parts))
 
 
-def _continued(
-    known: list[Mapping[str, Any]], new: list[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
-    """All parts so far; words that follow upon words become one text."""
-    if _begins_with(new, known):
-        known = []
-    joined, pictures = list(known), set(_pictures(known))
-    for part in new:
-        words = text_at(part, "text")
-        if words and joined and (before := text_at(joined[-1], "text")):
-            joined[-1] = {"text": before + words}
-        elif words or not pictures.issuperset(_pictures([part])):
-            joined.append(part)
-    return joined
-
-
-def _begins_with(new: list[Mapping[str, Any]], known: list[Mapping[str, Any]]) -> bool:
-    pictures = _pictures(known)
-    return _pictures(new)[: len(pictures)] == pictures and _words(new).startswith(_words(known))
-
-
-def _pictures(parts: list[Mapping[str, Any]]) -> list[str]:
+def _pictures(parts: Iterable[Mapping[str, Any]]) -> list[str]:
     return [url for part in parts if (url := text_at(part, "image"))]
 
 
-def _words(parts: list[Mapping[str, Any]]) -> str:
+def _words(parts: Iterable[Mapping[str, Any]]) -> str:
     return "".join(text_at(part, "text") or "" for part in parts)

@@ -32,7 +32,12 @@ from batchgen.dashscope.transport import FAILURES, describe
 
 _EXPIRED = "Policy expired"
 _PAGE = 4096
-_REFUSED = {*range(400, 500)} - {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+_FINAL = frozenset(
+    {"EntityTooLarge", "EntityTooSmall", "FieldItemTooLong", "InvalidArgument", "InvalidObjectName"}
+)
+"""The storage's codes that no other try would change (OSS PostObject, error codes). The rest, such
+as RequestTimeout, comes with the same statuses and passes.
+"""
 
 
 class UploadTrouble(StrEnum):
@@ -52,7 +57,9 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class NotStored:
-    """``reason`` quotes the storage where it said something; ``code`` is its own, if it has one."""
+    """``reason`` quotes the storage where it said something; ``code`` is its own, else the status,
+    and empty where nobody answered.
+    """
 
     trouble: UploadTrouble
     reason: str
@@ -119,7 +126,8 @@ class Storage:
             return NotStored(UploadTrouble.RETRY, describe(error, host.host or ""))
         if response.status == HTTPStatus.OK:
             return Stored(f"oss://{key}")
-        return _not_stored(response.status, page_words(page, host))
+        words = page_words(page, host, secrets=policy.fields.values())
+        return _not_stored(response.status, words)
 
 
 class _Form:
@@ -163,10 +171,10 @@ async def _kept_alive(
 def _not_stored(status: int, words: str) -> NotStored:
     """The storage speaks XML: what is not in its words comes from something on the way."""
     code, _, message = words.partition(": ")
-    own = bool(message) and code.isalnum()
+    code = code if message and code.isalnum() else f"HTTP {status}"
     reason = f"HTTP {status}: {words or 'no explanation'}"
     if _EXPIRED in words:
         return NotStored(UploadTrouble.LATE, reason, code)
-    if own and status in _REFUSED:
+    if code in _FINAL or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return NotStored(UploadTrouble.REFUSED, reason, code)
-    return NotStored(UploadTrouble.RETRY, reason, code if own else "")
+    return NotStored(UploadTrouble.RETRY, reason, code)

@@ -17,7 +17,7 @@ Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -50,6 +50,7 @@ from batchgen.dashscope.documents import (
 from batchgen.dashscope.endpoint import Secret
 from batchgen.dashscope.events import gather
 from batchgen.dashscope.refusals import RefusalKind, is_throttling, kind_of
+from batchgen.dashscope.results import parts_in, results_in
 
 _REDIRECTIONS = range(300, 400)
 _SAID_BY_STATUS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
@@ -185,8 +186,14 @@ def _read_answer(
     shape: ResultShape,
 ) -> Task | Accepted | Refused | Ambiguous:
     output = mapping_at(answer, "output")
-    if output and (results := _results(output, shape)):
+    results = results_in(output, shape) if output else ()
+    if any(isinstance(result, ResultUrl) for result in results):
         return replace(_task(answer, TaskStatus.SUCCEEDED, shape), task_id=None, results=results)
+    errors = [result for result in results if isinstance(result, ResultError)]
+    if errors and all(error.code for error in errors):  # each was not made, and is not billed
+        code, message = errors[0].code, errors[0].message or "nothing was made"
+        request_id = _request_id(headers, answer)
+        return Refused(RefusalKind.FINAL, status, code, message, request_id, None)
     return _read_submit(status, headers, body, answer)
 
 
@@ -243,12 +250,11 @@ def _task(answer: Mapping[str, Any] | None, state: TaskStatus, shape: ResultShap
         task_id=text_at(output, "task_id"),
         request_id=text_at(answer, "request_id"),
         submit_time=_service_time(output, "submit_time"),
-        scheduled_time=_service_time(output, "scheduled_time"),
         end_time=_service_time(output, "end_time"),
         code=words_at(output, "code"),
         message=words_at(output, "message"),
-        results=_results(output, shape),
-        texts=tuple(part["text"] for part in _parts(output) if text_at(part, "text")),
+        results=results_in(output, shape),
+        texts=tuple(part["text"] for part in parts_in(output) if text_at(part, "text")),
         orig_prompt=text_at(output, "orig_prompt") or text_at(first, "orig_prompt"),
         actual_prompt=text_at(output, "actual_prompt") or text_at(first, "actual_prompt"),
         usage=public(mapping_at(answer, "usage")),
@@ -269,50 +275,6 @@ def _no_answer(status: int, headers: Mapping[str, str], body: bytes) -> NoAnswer
     told = bool(code) or status in _SAID_BY_STATUS
     kind = _refusal(status, answer, code, message) if told else None
     return NoAnswer(reason, read_retry_after(headers), kind, heard=answer is not None)
-
-
-def _results(output: Mapping[str, Any], shape: ResultShape) -> tuple[ResultUrl | ResultError, ...]:
-    """Where the shape says, else anywhere known: a result in another family's place is still
-    paid for.
-    """
-    readers = {
-        ResultShape.VIDEO_URL: _video,
-        ResultShape.RESULTS_VIDEO_URL: _video_in_results,
-        ResultShape.RESULTS: _listed,
-        ResultShape.CHOICES: _chosen,
-    }
-    for read in (readers[shape], *readers.values()):
-        if results := tuple(read(output)):
-            return results
-    return ()
-
-
-def _video(output: Mapping[str, Any]) -> Iterator[ResultUrl]:
-    if url := text_at(output, "video_url"):
-        yield ResultUrl(url)
-
-
-def _video_in_results(output: Mapping[str, Any]) -> Iterator[ResultUrl]:
-    yield from _video(mapping_at(output, "results") or {})
-
-
-def _listed(output: Mapping[str, Any]) -> Iterator[ResultUrl | ResultError]:
-    for item in items_at(output, "results"):
-        if url := text_at(item, "url"):
-            yield ResultUrl(url)
-        else:
-            yield ResultError(words_at(item, "code") or "", words_at(item, "message") or "")
-
-
-def _chosen(output: Mapping[str, Any]) -> Iterator[ResultUrl]:
-    for part in _parts(output):
-        if url := text_at(part, "image"):
-            yield ResultUrl(url)
-
-
-def _parts(output: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for choice in items_at(output, "choices"):
-        yield from items_at(mapping_at(choice, "message"), "content")
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float | None:

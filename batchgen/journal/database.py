@@ -88,6 +88,7 @@ def open_to_write(path: Path) -> apsw.Connection:
     connection = _connect(str(path), apsw.SQLITE_OPEN_READWRITE)
     connection.pragma("synchronous", "full")
     connection.pragma("secure_delete", "on")  # signed URLs do not outlive their row
+    _renew_views(connection)
     return connection
 
 
@@ -166,11 +167,34 @@ def sync_folder(folder: Path) -> None:
 
 def _fill(connection: apsw.Connection, stamp: Stamp) -> None:
     with transaction(connection):
-        connection.execute(files("batchgen.journal").joinpath("schema.sql").read_text("utf-8"))
+        connection.execute(_sql("schema.sql"))
+        connection.execute(_sql("views.sql"))
         connection.executemany(
             "INSERT INTO stamp VALUES (?, ?, ?)",
             [(key, value, seal(key, value)) for key, value in asdict(stamp).items()],
         )
+
+
+def _renew_views(connection: apsw.Connection) -> None:
+    """Another batchgen may have made the journal, with views that know other kinds of facts."""
+    with closing(apsw.Connection(":memory:")) as model:
+        model.execute(_sql("views.sql"))
+        wanted = _views(model)
+    if (known := _views(connection)) == wanted:
+        return
+    with transaction(connection):
+        for name in known:
+            connection.execute(f'DROP VIEW "{name}"')
+        connection.execute(_sql("views.sql"))
+
+
+def _views(connection: apsw.Connection) -> dict[str, str]:
+    found = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'view'")
+    return {str(name): str(sql) for name, sql in found}
+
+
+def _sql(name: str) -> str:
+    return files("batchgen.journal").joinpath(name).read_text("utf-8")
 
 
 def _connect(name: str, flags: int) -> apsw.Connection:

@@ -21,6 +21,7 @@ MAX_BYTES = 2**30
 MAX_TRIES = 8
 """Downloads in a row that may bring something else than a result, before a person should look."""
 
+_UNKNOWN = "its URL is not known any more"
 _TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
 
 
@@ -59,7 +60,7 @@ class Fetcher:
             return await self._publish(job, index, part)
         key = (job.id, job.attempt, index)
         if (url := self._links.get(key)) is None:
-            return self._broken(job, index, "its URL is not known any more", stale=True, wait=0.0)
+            return self._broken(job, index, _UNKNOWN, stale=True, wait=0.0, heard=None)
         answer = await self._download(url, part, key)
         if isinstance(answer, DownloadFailed):
             return self._after_failure(job, index, answer)
@@ -120,25 +121,35 @@ class Fetcher:
         overdue = self._errand.clock.now() - job.expires
         if failed.kind is FailureKind.REFUSED or overdue > OVERDUE:
             return self._parked(job, failed.reason)
-        stale = overdue > 0
-        if job.task_id is None:  # nobody can be asked for another address: this one is all there is
-            tries = job.results[index].tries + 1
-            stale = stale or (failed.kind is FailureKind.STALE and tries >= MAX_TRIES)
-        else:
-            stale = stale or failed.kind in {FailureKind.STALE, FailureKind.UNREACHABLE}
-        return self._broken(job, index, failed.reason, stale=stale)
+        stale = failed.kind in {FailureKind.STALE, FailureKind.UNREACHABLE}
+        if job.task_id is None and overdue <= 0:
+            # Nobody can be asked for another address: this one is all there is while it lives.
+            return self._broken(job, index, failed.reason, heard=_heard(failed))
+        return self._broken(job, index, failed.reason, stale=stale or overdue > 0)
 
     def _broken(
-        self, job: Job, index: int, reason: str, *, stale: bool = False, wait: float | None = None
+        self,
+        job: Job,
+        index: int,
+        reason: str,
+        *,
+        stale: bool = False,
+        wait: float | None = None,
+        heard: bool | None = False,
     ) -> Outcome:
         now, tries = self._errand.clock.now(), job.results[index].tries + 1
         seconds = backoff(tries, self._errand.dice.random()) if wait is None else wait
         kind = f.LinkStale if stale else f.FetchDeferred
         fact = kind(**about(job, now), index=index, until=now + seconds, reason=reason)
-        return Outcome((fact,), heard=False if wait is None else None, reason=reason)
+        return Outcome((fact,), heard=heard, reason=reason)
 
     def _parked(self, job: Job, reason: str) -> Outcome:
         return Outcome((f.Parked(**about(job, self._errand.clock.now()), reason=reason),))
+
+
+def _heard(failed: DownloadFailed) -> bool | None:
+    """An address that is refused was answered, so the run goes on asking as long as it lives."""
+    return None if failed.kind is FailureKind.STALE else False
 
 
 def _digest(task_id: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from batchgen.catalog import Media
 from batchgen.core import facts as f
 from batchgen.core.job import Job
 from batchgen.core.policy import backoff
@@ -20,7 +21,7 @@ from batchgen.runner.errand import Errand
 from batchgen.runner.needs import inspected
 from batchgen.runner.outcome import Outcome, about_need, code_of, stop
 
-TRIES = 3
+INPUT_TRIES = 3
 """How often an input is sent that the service could not fetch in time."""
 
 
@@ -37,7 +38,9 @@ class Inspector:
         model, request = self._errand.model(job), self._errand.request(job)
         inspection = model.inspection(request) if model else None
         if inspection is None:
-            return self._refused(job, need, "UnknownModel", f"the catalog has no {need.model}")
+            return self._refused(
+                job, need, "UnknownModel", f"the catalog has no {need.model}", heard=None
+            )
         medium = inspected(inspection, request)
         url = medium.source
         if medium.sha256:
@@ -46,46 +49,57 @@ class Inspector:
         route = inspection.route
         match await self._service.check(route.path, inspection.body(url), route.headers):
             case Checked() as answer:
-                return self._after_answer(job, need, answer)
+                return self._after_answer(job, need, medium, answer)
             case Refused() as answer:
                 return self._after_refusal(job, need, answer)
             case Ambiguous(reason=reason):
-                lost = f.CheckLost(**self._later(job, need, reason, None))
+                lost = f.CheckLost(**self._later(job, need, "", reason, None))
                 return Outcome((lost,), heard=False, reason=reason)
             case Unsent() as unsent:
-                deferred = f.CheckDeferred(**self._later(job, need, unsent.reason, None))
+                deferred = self._deferred(job, need, "", unsent.reason, None)
                 return Outcome(
                     (deferred,), heard=False, reason=unsent.reason, hopeless=unsent.lasting
                 )
 
-    def _after_answer(self, job: Job, need: f.Need, answer: Checked) -> Outcome:
+    def _after_answer(self, job: Job, need: f.Need, medium: Media, answer: Checked) -> Outcome:
         says = about_need(job, need, self._errand.clock.now())
+        says |= {"cost": need.price, "final": medium.sha256 is not None}
         if answer.passed:
-            return Outcome((f.CheckPassed(**says, cost=need.price),), heard=True)
-        failed = f.CheckFailed(**says, cost=need.price, code=answer.code, message=answer.message)
+            return Outcome((f.CheckPassed(**says),), heard=True)
+        failed = f.CheckFailed(**says, code=answer.code, message=answer.message)
         return Outcome((failed,), heard=True)
 
     def _after_refusal(self, job: Job, need: f.Need, answer: Refused) -> Outcome:
-        reason = f"{code_of(answer)}: {answer.message}"
-        tries = self._standing.preparations.of((job.account, need)).tries + 1
+        code = code_of(answer)
+        tries = self._standing.preparations.of((job.account, need)).failures(code)
         match answer.kind:
-            case RefusalKind.INPUT if tries >= TRIES:
-                return self._refused(job, need, code_of(answer), answer.message)
             case RefusalKind.FINAL:
-                return self._refused(job, need, code_of(answer), answer.message)
+                return self._refused(job, need, code, answer.message)
+            case RefusalKind.INPUT if tries >= INPUT_TRIES:
+                return self._refused(job, need, code, answer.message)
             case RefusalKind.MODEL | RefusalKind.ACCOUNT:
-                deferred = f.CheckDeferred(**self._later(job, need, reason, None))
+                deferred = self._deferred(job, need, code, answer.message, None)
                 return Outcome((deferred, stop(job, answer, deferred.at)), heard=True)
             case _:
-                later = self._later(job, need, reason, answer.retry_after)
-                return Outcome((f.CheckDeferred(**later),), heard=True)
+                deferred = self._deferred(job, need, code, answer.message, answer.retry_after)
+                return Outcome((deferred,), heard=True)
 
-    def _refused(self, job: Job, need: f.Need, code: str, message: str) -> Outcome:
+    def _refused(
+        self, job: Job, need: f.Need, code: str, message: str, *, heard: bool | None = True
+    ) -> Outcome:
         says = about_need(job, need, self._errand.clock.now())
-        return Outcome((f.CheckRefused(**says, code=code, message=message),), heard=True)
+        return Outcome((f.CheckRefused(**says, code=code, message=message),), heard=heard)
 
-    def _later(self, job: Job, need: f.Need, reason: str, hint: float | None) -> dict[str, Any]:
+    def _deferred(
+        self, job: Job, need: f.Need, code: str, message: str, hint: float | None
+    ) -> f.CheckDeferred:
+        reason = f"{code}: {message}" if code else message
+        return f.CheckDeferred(**self._later(job, need, code, reason, hint), code=code)
+
+    def _later(
+        self, job: Job, need: f.Need, code: str, reason: str, hint: float | None
+    ) -> dict[str, Any]:
         says = about_need(job, need, self._errand.clock.now())
-        tries = self._standing.preparations.of((job.account, need)).tries + 1
+        tries = self._standing.preparations.of((job.account, need)).failures(code)
         wait = backoff(tries, self._errand.dice.random(), hint=hint)
         return {**says, "until": says["at"] + wait, "reason": reason}

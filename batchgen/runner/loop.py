@@ -8,7 +8,8 @@ Rules of this file:
 * Nobody else calls ``decide``, ``after`` or ``commit``. Actions run beside the loop and touch
   neither the batch nor the journal; they end in one piece of news each.
 * POSTs under way are the only thing worth waiting for when a run ends early, for at most
-  ``PATIENCE`` seconds: their answers name tasks that are being paid for. Tasks at the service go
+  ``PATIENCE`` seconds: their answers name tasks that are being paid for. What is not answered by
+  then is in doubt, and written down as such. Tasks at the service go
   on, and what was cut of a download is fetched again in the next run.
 """
 
@@ -118,14 +119,19 @@ class Loop:
 
     async def _work(self) -> None:
         failure: Exception | None = None
-        async with self._say, self._news, anyio.create_task_group() as tasks:
+        async with self._say, self._news:
+            async with anyio.create_task_group() as tasks:
+                try:
+                    await self._cycle(tasks)
+                except Exception as error:  # noqa: BLE001 - raised below, outside the task group
+                    failure = error
+                with anyio.move_on_after(PATIENCE):
+                    failure = await self._land(failure)
+                tasks.cancel_scope.cancel()
             try:
-                await self._cycle(tasks)
-            except Exception as error:  # noqa: BLE001 - raised below, outside the task group
-                failure = error
-            with anyio.move_on_after(PATIENCE):
-                await self._land(failure)
-            tasks.cancel_scope.cancel()
+                await self._give_up_posts()
+            except Exception as error:  # noqa: BLE001 - the first failure is the one to tell
+                failure = failure or error
         if failure is not None:
             raise failure
 
@@ -161,35 +167,40 @@ class Loop:
                 del self._batch.under_way[action]
             raise
 
-    async def _land(self, failure: Exception | None) -> None:
+    async def _land(self, failure: Exception | None) -> Exception | None:
         """Take in the answers to POSTs under way; a failure that is known already stays the one."""
-        later: Exception | None = None
         while any(map(_costs, self._batch.under_way)):
             try:
                 await self._listen(math.inf)
             except JournalError as error:  # nothing can be written down any more
-                later = error
-                break
+                return failure or error
             except Exception as error:  # noqa: BLE001 - another worker's; the POSTs go on
-                later = later or error
-        if later is not None and failure is None:
-            raise later
+                failure = failure or error
+        return failure
+
+    async def _give_up_posts(self) -> None:
+        """Whose answer has not come by now is in doubt, and is told so at once."""
+        await self._take_in(self._buffered())
+        if facts := self._batch.give_up_posts(self._clock.now()):
+            await self._journal.commit(facts)
 
     async def _listen(self, until: float) -> None:
         """Wait for news, or until then; take in all the news that is there."""
-        news: list[News | None] = []
+        first: News | None = None
         with anyio.move_on_after(until - self._clock.now()):
-            news.append(await self._news.receive())
-        while self._news.statistics().current_buffer_used:
-            news.append(self._news.receive_nowait())
-        await self._take_in([item for item in news if item is not None])
+            first = await self._news.receive()
+        await self._take_in([first, *self._buffered()])
 
-    async def _take_in(self, news: Sequence[News]) -> None:
+    def _buffered(self) -> list[News | None]:
+        waiting = self._news.statistics().current_buffer_used
+        return [self._news.receive_nowait() for _ in range(waiting)]
+
+    async def _take_in(self, news: Sequence[News | None]) -> None:
         facts: list[Fact] = []
         links: dict[LinkKey, str] = {}
         ended: list[tuple[Action, Outcome]] = []
         failures: list[Exception] = []
-        for item in news:
+        for item in filter(None, news):
             if isinstance(item.outcome, Exception):
                 failures.append(item.outcome)
                 continue

@@ -17,6 +17,8 @@ from contextlib import asynccontextmanager
 from io import FileIO
 from pathlib import Path
 
+import anyio
+
 from batchgen.catalog import Media, Model, Request, Way
 
 PIECE = 2**18
@@ -65,7 +67,9 @@ async def addresses(
 
 def _inlined(medium: Media, folder: Path) -> str:
     try:
-        content = (folder / medium.source).read_bytes()
+        file, size = _open(folder / medium.source)
+        with file:
+            content = file.read(size)
     except OSError as error:
         raise _unreadable(medium, error) from None
     if hashlib.sha256(content).hexdigest() != medium.sha256:
@@ -107,13 +111,12 @@ async def local_file(medium: Media, folder: Path) -> AsyncIterator[LocalFile]:
     """A local file, open for an upload. Raises MediaChanged where it cannot be read any more."""
     loop = asyncio.get_running_loop()
     try:
-        file, size = await loop.run_in_executor(None, _open, folder / medium.source)
+        with anyio.CancelScope(shield=True):  # else nobody would close what is opened by then
+            file, size = await loop.run_in_executor(None, _open, folder / medium.source)
     except OSError as error:
         raise _unreadable(medium, error) from None
-    try:
+    with file:
         yield LocalFile(medium, file, size)
-    finally:
-        await loop.run_in_executor(None, file.close)
 
 
 def _open(path: Path) -> tuple[FileIO, int]:

@@ -46,12 +46,12 @@ class Submitter:
         """POST the job's request. Only the caller's cancellation ends it without an outcome."""
         request, model = self._errand.request(job), self._errand.model(job)
         if model is None:
-            return self._refused(job, "UnknownModel", f"the catalog has no {job.model}")
+            return self._unsent(job, "UnknownModel", f"the catalog has no {job.model}")
         uploaded = partial(self._standing.preparations.url, job.account, job.model)
         try:
             on_the_wire = await addresses(model, request, self._errand.folder, uploaded)
         except MediaChanged as error:
-            return self._refused(job, "InputChanged", str(error))
+            return self._unsent(job, "InputChanged", str(error))
         body = model.body(request, on_the_wire.__getitem__)
         match await self._send(job, model, request.answer, body):
             case Task() as task:
@@ -121,6 +121,11 @@ class Submitter:
     def _refused(self, job: Job, code: str, message: str) -> Outcome:
         fact = f.Refused(**about(job, self._errand.clock.now()), code=code, message=message)
         return Outcome((fact,), heard=True)
+
+    def _unsent(self, job: Job, code: str, message: str) -> Outcome:
+        """Found wrong here, at the last moment: nobody was asked."""
+        says = about(job, self._errand.clock.now())
+        return Outcome((f.Refused(**says, code=code, message=message, sent=False),))
 
     def _deferred(self, job: Job, code: str, message: str, wait: float | None) -> f.Deferred:
         """Back into line; ``wait`` is None where the job itself has to pause."""

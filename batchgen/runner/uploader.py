@@ -1,8 +1,9 @@
 """Puts one local file into the service's temporary storage, and says what came of it.
 
-An upload costs nothing, so whatever breaks is simply made again later, under a new name. Only the
-file itself is never trusted: its bytes are hashed on their way, and one that is not what was
-planned is noticed before anybody could use it.
+An upload costs nothing, so whatever breaks is simply made again later, under a new name; what is
+answered with the same trouble each time is given up for this run. Only the file itself is never
+trusted: its bytes are hashed on their way, and one that is not what was planned is noticed before
+anybody could use it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from batchgen.dashscope.uploads import NotStored, Storage, Stored, UploadTrouble
 from batchgen.runner.errand import Errand
 from batchgen.runner.media import LocalFile, MediaChanged, local_file
 from batchgen.runner.outcome import Outcome, about_need, code_of, stop
+
+TRIES = 8
+"""How often in a row an upload may end with the same answer."""
 
 POLICIES = 2
 """How often in a row a policy may expire under an upload before it waits like any other."""
@@ -72,8 +76,8 @@ class Uploader:
 
     def _without_policy(self, job: Job, need: f.Need, answer: Refused | NoAnswer) -> Outcome:
         if isinstance(answer, NoAnswer):
-            deferred = self._deferred(job, need, answer.reason, answer.retry_after)
-            return Outcome((deferred,), heard=answer.heard, reason=answer.reason)
+            code = "NoPolicy" if answer.heard else ""
+            return self._again(job, need, code, answer.reason, answer.retry_after)
         code, message = code_of(answer), answer.message
         match answer.kind:
             case RefusalKind.FINAL:
@@ -81,29 +85,28 @@ class Uploader:
             case RefusalKind.MODEL | RefusalKind.ACCOUNT:
                 return Outcome((stop(job, answer, self._errand.clock.now()),), heard=True)
             case _:
-                reason = f"{code}: {message}"
-                deferred = self._deferred(job, need, reason, answer.retry_after)
-                return Outcome((deferred,), heard=True)
+                return self._again(job, need, code, message, answer.retry_after)
 
     def _too_large(self, job: Job, need: f.Need, medium: Media, size: int, most: int) -> Outcome:
         message = f"{medium.source} has {size} bytes, and the service's storage takes {most}"
         return self._refused(job, need, "FileTooLarge", message)
 
     def _not_stored(self, job: Job, need: f.Need, answer: Stored | NotStored) -> Outcome:
-        if isinstance(answer, Stored):  # without having been read to its end
-            return Outcome((self._deferred(job, need, "the file was cut short", None),))
+        if isinstance(answer, Stored):
+            return self._again(job, need, "CutShort", "stored before it was read to its end", None)
         if answer.trouble is UploadTrouble.REFUSED:
             return self._refused(job, need, answer.code or "UploadRefused", answer.reason)
-        deferred = self._deferred(job, need, answer.reason, None)
-        return Outcome((deferred,), heard=False, reason=answer.reason)
+        return self._again(job, need, answer.code, answer.reason, None)
 
-    def _deferred(
-        self, job: Job, need: f.Need, reason: str, hint: float | None
-    ) -> f.UploadDeferred:
-        tries = self._standing.preparations.of((job.account, need)).tries + 1
+    def _again(self, job: Job, need: f.Need, code: str, reason: str, hint: float | None) -> Outcome:
+        """Later; but what is answered (it has a code) not for ever."""
+        tries = self._standing.preparations.of((job.account, need)).failures(code)
+        if code and tries >= TRIES:
+            return self._refused(job, need, code, f"{reason} ({tries} tries)")
         wait = backoff(tries, self._errand.dice.random(), hint=hint)
         says = self._says(job, need)
-        return f.UploadDeferred(**says, until=says["at"] + wait, reason=reason)
+        fact = f.UploadDeferred(**says, until=says["at"] + wait, reason=reason, code=code)
+        return Outcome((fact,), heard=bool(code), reason=reason)
 
     def _refused(self, job: Job, need: f.Need, code: str, message: str) -> Outcome:
         fact = f.UploadRefused(**self._says(job, need), code=code, message=message)

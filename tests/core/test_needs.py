@@ -10,9 +10,11 @@ import pytest
 
 from batchgen.core import facts as f
 from batchgen.core.actions import Prepare, Submit
+from batchgen.core.batch import Batch
 from batchgen.core.lifecycle import State
-from batchgen.core.needs import MOST_LOST
-from batchgen.core.wishes import Wish
+from batchgen.core.needs import MOST_LOST, Preparation
+from batchgen.core.policy import LONGEST_PAUSE
+from batchgen.core.wishes import Wish, difference
 
 sys.path.insert(0, str(Path(__file__).parent))
 from histories import World, check, upload, wishes
@@ -110,9 +112,10 @@ def test_a_need_of_two_models_jobs_is_met_once_even_after_a_wait_for_hands():
     both = (upload("sky", "slow"), upload("sea", "slow"))
     slow = wanting(both, face, model="slow")
     world = World.wanting([*slow, replace(wanting(face)[0], job="job2", order=2)])
-    sky, sea = world.decide()
+    sky, in_turn = world.decide()
+    assert (sky.need.content, in_turn.need.content) == ("sky", "face")
     do(world, sky)
-    assert [action.need.content for action in world.decide()] == ["face"]
+    (sea,) = world.decide()
     do(world, sea)
     assert names(world) == ["job0"]
 
@@ -258,6 +261,212 @@ def test_a_failed_check_stays_failed_and_is_paid_for_once():
     assert world.batch.standing.spent == 4
 
 
+def test_a_changed_price_of_a_check_is_news():
+    """The budget must count with what the catalog says today."""
+    world = World.wanting(wanting((check("face", price=4),)))
+    dearer = wanting((check("face", price=4000),))
+    (fact,) = difference(world.batch.standing, dearer, account="a", at=world.now).facts
+    world.note(fact)
+    world.decide()
+    assert world.batch.standing.reserved == 4000
+
+
+@pytest.mark.parametrize("change", [{"needs": (SKY,)}, {"direct": True}, {"price": 7}])
+def test_changed_terms_of_a_job_are_news(change):
+    """The request is the same, but not what it needs, how it is answered, or its price."""
+    world = World.wanting(wanting(()))
+    (changed,) = (replace(wish, **change) for wish in wanting(()))
+    (fact,) = difference(world.batch.standing, [changed], account="a", at=world.now).facts
+    world.note(fact)
+    assert not difference(world.batch.standing, [changed], account="a", at=world.now).facts
+
+
+def again(world: World) -> None:
+    """Another run with the same manifest."""
+    world.batch = Batch(world.batch.policy, facts=world.log)
+    world.start(world.wanted)
+
+
+@pytest.mark.parametrize("outcome", [2, 3], ids=["the file is refused", "it has changed"])
+def test_what_was_not_sent_is_tried_anew_by_the_next_run(outcome):
+    """Whatever the code: nothing was sent, so nothing can be bought twice."""
+    world = World.wanting(wanting((SKY,)))
+    do(world, world.decide()[0], outcome)
+    world.decide()
+    assert world.batch.settled
+    again(world)
+    assert names(world) == ["sky"]
+
+
+def test_what_was_found_wrong_at_the_last_moment_is_tried_anew_and_a_refusal_is_not():
+    """Only a request that never left is as good as new."""
+    world = World.wanting(wanting((), ()))
+    (first,) = world.decide()
+    says = {"at": world.now, "account": "a", "attempt": 1, "code": "X", "message": "no"}
+    world.finish(first, f.Refused(**says, job="job0", sent=False))
+    world.wait()
+    (second,) = world.decide()
+    world.finish(second, f.Refused(**says, job="job1"))
+    world.now += 1
+    again(world)
+    assert names(world) == ["job0"]
+    assert world.batch.standing.jobs["job1"].state is State.FAILED
+
+
+def test_a_check_that_failed_for_good_leaves_its_job_failed_without_a_word():
+    """The next run has nothing to do, and one of another content asks again."""
+    says = {"account": "a", "model": "judge", "code": "NoHuman", "message": "no", "cost": 4}
+    for final, asked in ((True, []), (False, ["face"])):
+        world = World.wanting(wanting((check("face"),)))
+        (action,) = world.decide()
+        world.finish(action, f.CheckFailed(at=world.now, content="face", final=final, **says))
+        world.decide()
+        again(world)
+        assert names(world) == asked
+        assert world.batch.settled is final
+
+
+def test_a_passed_check_of_an_address_holds_for_its_run_alone():
+    """What lies there may be another picture tomorrow."""
+    world = World.wanting(wanting((check("link"),), (check("link"),)))
+    (action,) = world.decide()
+    says = {"at": world.now, "account": "a", "model": "judge", "content": "link", "cost": 3}
+    world.finish(action, f.CheckPassed(**says, final=False))
+    assert names(world) == ["job0"]
+    again(world)
+    assert "link" in names(world)
+
+
+def test_an_upload_to_another_endpoint_does_not_count():
+    """Another key, or another region, cannot read what was stored for the last one."""
+    world = World.wanting(wanting((SKY,), (SKY,)))
+    world.note(f.Connected(at=world.now, account="a", endpoint="one"))
+    do(world, world.decide()[0])
+    for endpoint, begun in (("one", "job0"), ("two", "sky"), ("one", "sky")):
+        world.crash()
+        world.note(f.Connected(at=world.now, account="a", endpoint=endpoint))
+        assert begun in names(world)
+        for action in list(world.batch.under_way):
+            do(world, action)
+
+
+def test_an_upload_lives_no_longer_than_two_days_whatever_the_clock_said():
+    """It was set back by a year since: the file at the service is as old as ever."""
+    world = World.wanting(wanting((SKY,)))
+    do(world, world.decide()[0])
+    world.now -= 365 * 24 * HOUR
+    world.crash()
+    need = ("a", SKY)
+    assert world.batch.standing.preparations.of(need).good_until == world.now + 48 * HOUR
+
+
+def test_a_pause_of_an_upload_is_over_after_the_longest_one_whatever_the_clock_said():
+    """The same for the moment of the next try."""
+    world = World.wanting(wanting((SKY,)))
+    do(world, world.decide()[0], 1)
+    world.now -= 365 * 24 * HOUR
+    world.crash()
+    assert world.decide() == ()
+    began = world.now
+    world.wait()
+    assert world.now == began + LONGEST_PAUSE
+
+
+def test_an_upload_is_used_until_two_hours_before_its_end():
+    """A task may wait in the service's queue before its inputs are read."""
+    world = World.wanting(wanting((SKY,)))
+    began = world.now
+    do(world, world.decide()[0])
+    is_good = world.batch.standing.preparations.is_good
+    assert is_good(("a", SKY), began + 46 * HOUR - 1)
+    assert not is_good(("a", SKY), began + 46 * HOUR)
+
+
+def test_jobs_whose_uploads_break_leave_their_place_to_others():
+    """Three that never come through fill no line; the other three are sent."""
+    bad = {f"file{n}" for n in range(3)}
+    world = World.wanting(wanting(*[(upload(f"file{n}", "fast"),) for n in range(6)]))
+    while len(world.posts) < 3:
+        if not (actions := world.decide()):
+            world.wait()
+        for action in actions:
+            is_bad = isinstance(action, Prepare) and action.need.content in bad
+            do(world, action, 1 if is_bad else 0)
+    assert {name for name, job in world.batch.standing.jobs.items() if job.attempt} == {
+        "job3",
+        "job4",
+        "job5",
+    }
+
+
+def test_failures_are_counted_by_their_reason_and_by_run():
+    """Patience for one reason is not used up by another, nor by the run before."""
+    it = Preparation()
+    says = {"at": 0.0, "account": "a", "model": "m", "content": "c", "until": 1.0, "reason": "x"}
+    counts = []
+    for code in ("", "", "HTTP 500", "HTTP 500", ""):
+        counts.append(it.failures(code))
+        it.after(f.UploadDeferred(**says, code=code))
+    assert counts == [1, 2, 1, 2, 1]
+    it.reopen(0.0, 1.0)
+    assert it.failures("") == 1
+
+
+def test_lanes_take_turns():
+    """A model with many files does not keep the hands from one with a few."""
+    many = wanting(*[(upload(f"file{n}", "fast"),) for n in range(8)])
+    slow = wanting((upload("other", "slow"),), model="slow")[0]
+    world = World.wanting([*many, replace(slow, job="last", order=99)])
+    assert [action.need.content for action in world.decide()] == ["file0", "other"]
+
+
+@pytest.mark.parametrize("room", [1, 2, 3])
+def test_what_cannot_be_bought_stops_the_preparing_behind_it_and_the_run_ends(room):
+    """The first job is too dear: no check is paid for the five that must wait for it."""
+    jobs = wanting((), *[(check(f"face{n}"),) for n in range(5)])
+    jobs[0] = replace(jobs[0], price=1000)
+    world = World.wanting(jobs, budget=500, max_in_flight=room)
+    assert world.decide() == ()
+    assert world.batch.settled
+    assert world.batch.budget_reached
+    assert world.batch.standing.spent == 0
+
+
+def test_a_cheap_job_behind_a_full_room_does_not_keep_the_run_alive():
+    """What is prepared became too dear meanwhile, and nothing in flight can change that."""
+    jobs = wanting((SKY,), (SKY,), (SKY,))
+    jobs = [replace(job, price=price) for job, price in zip(jobs, (60, 60, 5), strict=True)]
+    world = World.wanting(jobs, budget=100, max_in_flight=1)
+    run_on(world, world.now + HOUR)
+    assert world.batch.settled
+    assert world.batch.budget_reached
+    assert len(world.posts) == 1
+
+
+def test_answers_without_a_task_do_not_make_their_lane_wait_when_one_is_lost():
+    """There is no task that could be mistaken for the next one."""
+    direct, plain = (replace(wanting(())[0], direct=direct) for direct in (True, False))
+    quiet = []
+    for wish in (direct, plain):
+        world = World.wanting([wish])
+        do(world, world.decide()[0], 3)
+        quiet.append(world.batch.standing.lanes["a", "fast"].quiet_until)
+    assert quiet == [0.0, world.now + 30.0]
+
+
+def test_a_faster_stand_in_forgets_its_uploads_faster():
+    """Two days there are 48 minutes here, and two hours two minutes."""
+    world = World.wanting(wanting((SKY,)), service_speed=60.0)
+    says = {"at": world.now, "account": "a", "model": "fast", "content": "sky"}
+    (action,) = world.decide()
+    world.finish(action, f.Uploaded(**says, url="oss://sky", ends=world.now + 2880))
+    preparations = world.batch.standing.preparations
+    assert preparations.ends(world.job(action)) == world.now + 2760
+    world.now -= HOUR
+    world.crash()
+    assert world.batch.standing.preparations.of(("a", SKY)).good_until == world.now + 2880
+
+
 def test_a_batch_of_many_uploads_comes_to_its_end():
     """Twenty files, two hands, three places: each uploaded once, each job sent once."""
     files = [(upload(f"file{n}", "fast"), SUN) for n in range(20)]
@@ -267,3 +476,15 @@ def test_a_batch_of_many_uploads_comes_to_its_end():
     assert len([name for name in begun if name.startswith("file")]) == 20
     assert begun.count("sun") == 1
     assert len(world.posts) == 20
+
+
+def test_who_comes_first_after_a_refusal_must_be_affordable_as_well():
+    """The first job's file is refused, and nothing is begun for the next, which is too dear."""
+    jobs = wanting((SKY,), (SEA,))
+    world = World.wanting([jobs[0], replace(jobs[1], price=1000)], budget=500, preparations=1)
+    (sky,) = world.decide()
+    do(world, sky, 2)
+    assert world.decide() == ()
+    assert world.batch.standing.jobs["job0"].state is State.FAILED
+    assert world.batch.settled
+    assert world.batch.budget_reached

@@ -49,3 +49,10 @@ def test_only_the_services_own_failures_are_worth_another_attempt(code, attempt,
 def test_a_model_that_the_catalog_forgot_has_cautious_limits():
     """A journal may know a model that this version does not."""
     assert Policy(lanes={}).lane("gone").max_in_flight == 5
+
+
+def test_answers_without_a_task_have_the_room_that_the_service_works_in():
+    """Waiting side by side in a queue would only use up their time-outs."""
+    limits = LaneLimits(submits_per_second=5, max_in_flight=10, poll_seconds=15, running=2)
+    assert (limits.room(direct=True), limits.room(direct=False)) == (2, 10)
+    assert LANES["m"].room(direct=True) == 10

@@ -20,7 +20,7 @@ from batchgen.dashscope.answers import (
     TaskStatus,
     UploadPolicy,
 )
-from batchgen.dashscope.client import Service, Timeouts, Unsent
+from batchgen.dashscope.client import STREAM_LIMIT, Service, Timeouts, Unsent
 from batchgen.dashscope.endpoint import Secret
 from batchgen.dashscope.refusals import RefusalKind
 
@@ -104,6 +104,57 @@ async def test_polls_share_a_connection_and_send_no_async_header(serve, says, ht
     assert server.connections == 1
     assert server.requests[0].startswith(f"GET /api/v1/tasks/{task_id} HTTP/1.1\r\n".encode())
     assert b"X-DashScope-Async" not in server.requests[0]
+
+
+async def test_a_task_id_that_arrived_counts_though_the_connection_broke(serve, answer):
+    """The whole JSON came, then a reset instead of the end: the task is known, so it is kept."""
+    body = answer("submit_accepted").body
+
+    async def script(writer, _number):
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head + b"%x\r\n%s\r\n" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+    server = await serve(script)
+    made = await submit(server.url)
+    assert isinstance(made, Accepted)
+    async with service(server.url) as talking:
+        for streamed in (False, True):
+            asked = await talking.ask(PATH, BODY, {}, ResultShape.CHOICES, streamed=streamed)
+            assert isinstance(asked, Accepted)
+
+
+async def test_a_stream_beyond_all_measure_is_not_taken_for_whole(serve):
+    """What came first counts, and the result says that there may have been more."""
+    part = {"image": "https://h.example/1.png"}
+    event = {"output": {"choices": [{"message": {"content": [part]}}]}}
+
+    async def script(writer, _number):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        writer.write(b"data:" + json.dumps(event).encode() + b"\n\n")
+        for _ in range(STREAM_LIMIT // 2**16 + 1):
+            writer.write(b":" + b"." * 2**16 + b"\n")
+            await writer.drain()
+
+    server = await serve(script)
+    async with service(server.url) as talking:
+        asked = await talking.ask(PATH, BODY, {}, ResultShape.CHOICES, streamed=True)
+    assert isinstance(asked, Task)
+    assert [type(result).__name__ for result in asked.results] == ["ResultUrl", "ResultError"]
+
+
+async def test_half_an_answer_is_ambiguous(serve, answer):
+    """What says nothing is no answer, whatever its status."""
+    body = answer("submit_accepted").body[:-20]
+
+    async def script(writer, _number):
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 9999\r\n\r\n" + body)
+        await writer.drain()
+        writer.close()
+
+    server = await serve(script)
+    assert isinstance(await submit(server.url), Ambiguous)
 
 
 async def test_a_refusal_reaches_the_caller_as_a_value(serve, says, http, answer):

@@ -72,17 +72,28 @@ LATE = error("AccessDenied", "Invalid according to Policy: Policy expired.")
         ("403 Forbidden", LATE, (UploadTrouble.LATE, "AccessDenied")),
         ("400 No", error("EntityTooLarge", "It is."), (UploadTrouble.REFUSED, "EntityTooLarge")),
         ("503 Slow Down", error("SlowDown", "Wait."), (UploadTrouble.RETRY, "SlowDown")),
-        ("403 Forbidden", "<html>a firewall</html>", (UploadTrouble.RETRY, "")),
-        ("204 No Content", "", (UploadTrouble.RETRY, "")),
-        ("307 Elsewhere", "", (UploadTrouble.RETRY, "")),
+        ("400 No", error("RequestTimeout", "Slow."), (UploadTrouble.RETRY, "RequestTimeout")),
+        ("403 Forbidden", "<html>a firewall</html>", (UploadTrouble.RETRY, "HTTP 403")),
+        ("413 Too Large", "<html>a proxy</html>", (UploadTrouble.REFUSED, "HTTP 413")),
+        ("204 No Content", "", (UploadTrouble.RETRY, "HTTP 204")),
+        ("307 Elsewhere", "", (UploadTrouble.RETRY, "HTTP 307")),
     ],
 )
 async def test_what_the_storage_says_decides_what_to_do(serve, status, page, expected):
-    """Only its own words end an upload for good; a stranger's page never does."""
+    """Only codes that name the file, and 413, end an upload; a stranger's page never does."""
     server = await serve(says_once(page, status))
     answer = await put(server.url, CONTENT)
     assert isinstance(answer, NotStored)
     assert (answer.trouble, answer.code) == expected
+
+
+async def test_no_page_repeats_the_fields_of_the_form(serve):
+    """Whoever answers may echo the signature: it goes no further."""
+    page = f"<html>you sent: Signature={SECRET} policy=cG9s OSSAccessKeyId=id</html>"
+    server = await serve(says_once(page, "502 Bad Gateway"))
+    answer = await put(server.url, CONTENT)
+    assert isinstance(answer, NotStored)
+    assert answer.reason == "HTTP 502: you sent: Signature=*** policy=*** OSSAccessKeyId=***"
 
 
 async def test_nothing_is_redirected(serve, says, http):

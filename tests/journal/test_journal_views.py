@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,21 @@ def test_the_views_agree_with_the_program_about_any_history(data):
     standing = world.batch.standing
     assert dict(rows) == {job.id: job.state for job in standing.jobs.values()}
     assert round(sum(cost for (cost,) in costs) * 1e6) == standing.spent
+
+
+def test_the_views_of_an_older_batchgen_are_renewed_by_the_next_run(
+    folder: Path, home: Path, story: list[Fact]
+):
+    """A kind of fact that the older one did not know shows in them; and nothing else changes."""
+    with Journal.open(folder, kind="sandbox", manifest="detective") as journal:
+        journal.append(story)
+    with closing(apsw.Connection(str(home / "journal.sqlite"))) as database:
+        before = database.execute("SELECT * FROM jobs").fetchall()
+        database.execute("DROP VIEW jobs; CREATE VIEW jobs AS SELECT 'old'")
+        database.execute("CREATE VIEW forgotten AS SELECT 1")
+    with Journal.open(folder, kind="sandbox", manifest="detective") as journal:
+        assert list(journal.replay()) == story
+    with closing(apsw.Connection(str(home / "journal.sqlite"))) as database:
+        assert database.execute("SELECT * FROM jobs").fetchall() == before
+        names = database.execute("SELECT name FROM sqlite_schema WHERE type = 'view'").fetchall()
+        assert ("forgotten",) not in names

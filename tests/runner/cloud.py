@@ -65,6 +65,9 @@ class Cloud:
     peak: int = 0
     """POSTs that waited for their answer at the same time, at most."""
     url: str = ""
+    port: int = 0
+    """The same for all runs: what is kept of addresses must lead somewhere."""
+    key: str = KEY
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
@@ -79,9 +82,10 @@ class Cloud:
         runner = web.AppRunner(application, shutdown_timeout=1)
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.url = "http://{}:{}".format(*runner.addresses[0])
-            yield Endpoint(base_url=f"{self.url}/api/v1", key=Secret(KEY))
+            await web.TCPSite(runner, "127.0.0.1", self.port).start()
+            self.port = runner.addresses[0][1]
+            self.url = f"http://127.0.0.1:{self.port}"
+            yield Endpoint(base_url=f"{self.url}/api/v1", key=Secret(self.key))
         finally:
             self.closing.set()
             await runner.cleanup()

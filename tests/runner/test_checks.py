@@ -110,6 +110,31 @@ async def test_a_picture_that_the_service_could_not_fetch_is_sent_three_times(ru
     assert (len(cloud.checked), summary.spent.micro) == (3, 0)
 
 
+async def test_only_the_same_trouble_in_a_row_uses_up_the_patience_for_it(run, cloud):
+    """Two throttlings and one time-out are no three time-outs; and a new run counts anew."""
+    busy = {"code": "Throttling.RateQuota", "message": "later", "request_id": "r"}
+    slow = {"code": "InvalidParameter.DataInspection", "message": "timed out", "request_id": "r"}
+    cloud.checks = [(429, busy), (429, busy), (400, slow), GOOD]
+    assert (await run()).exit_code is ExitCode.DONE
+
+
+async def test_patience_begins_anew_with_each_run(run, cloud):
+    """Three time-outs are the end of one run; the next gives the picture three more."""
+    slow = {"code": "InvalidParameter.DataInspection", "message": "timed out", "request_id": "r"}
+    cloud.checks = [(400, slow)] * 5 + [GOOD]
+    assert (await run()).exit_code is ExitCode.SOME_FAILED
+    assert (await run()).exit_code is ExitCode.DONE
+
+
+async def test_a_picture_at_an_address_that_failed_is_looked_at_again_by_the_next_run(run, cloud):
+    """Another picture may lie there now; a local file with the same bytes is the same for ever."""
+    cloud.checks = [BAD, GOOD]
+    text = TWO.replace("image_url: ann.png", 'image_url: "https://example.com/ann.png"')
+    assert (await run(text)).exit_code is ExitCode.SOME_FAILED
+    assert (await run(text)).exit_code is ExitCode.DONE
+    assert len(cloud.checked) == 2
+
+
 async def test_a_check_that_was_not_purchased_stops_its_jobs(run, cloud):
     """Without it they would be bought unchecked: exit 5, and they wait."""
     no = {"code": "AccessDenied.Unpurchased", "message": "Access denied.", "request_id": "r"}
@@ -128,8 +153,8 @@ async def test_a_check_is_not_made_for_a_job_that_the_budget_does_not_allow(run,
 
 
 async def test_a_budget_of_the_worst_case_is_enough(run, cloud):
-    """The check's price is counted once: twenty seconds of speech, and one look."""
+    """The check's price is counted once: 21 seconds (one for the service's rounding), one look."""
     one = TWO[: TWO.index("  - {id: two")].replace("\n", "", 1)
-    summary = await run(f"budget: {{amount: 10.004, currency: CNY}}\n{one}")
+    summary = await run(f"budget: {{amount: 10.504, currency: CNY}}\n{one}")
     assert summary.exit_code is ExitCode.DONE
     assert len(cloud.posted) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from cloud import RESET, Cloud
 
 pytestmark = pytest.mark.looptime
 
+HOUR = 3600.0
 SYNC = """
 defaults: {model: wan2.6-t2i, size: 1280*1280, answer: sync}
 jobs:
@@ -69,11 +71,14 @@ class Gallery:
         self.folder, self.wall = folder, wall
         self.cloud = Cloud(looks=[(500, {})])
 
-    async def run(self, manifest: str, *answers: object) -> Summary:
+    def plan(self, manifest: str, *answers: object) -> Run:
         (self.folder / "film.yaml").write_text(manifest)
         self.cloud.posts = list(answers) or self.cloud.posts
         loaded = load(self.folder / "film.yaml")
-        return await Run(loaded, connect=self.cloud.serving, wall=lambda: self.wall).run()
+        return Run(loaded, connect=self.cloud.serving, wall=lambda: self.wall)
+
+    async def run(self, manifest: str, *answers: object) -> Summary:
+        return await self.plan(manifest, *answers).run()
 
     @property
     def files(self) -> list[str]:
@@ -170,15 +175,55 @@ async def test_what_came_of_a_stream_that_breaks_is_kept(gallery):
     assert gallery.files == ["fold-1.png", "fold.json"]
 
 
-async def test_an_address_that_leads_nowhere_is_a_named_loss(gallery):
-    """There is no task to ask for another one: exit 3, after a fair number of tries."""
+async def test_an_address_that_leads_nowhere_until_its_end_is_a_named_loss(gallery):
+    """There is no task to ask for another one: it is tried while it lives, then exit 3."""
     gallery.cloud.dead = float("inf")
     summary = await gallery.run(SYNC, answered("1", "2"))
     assert summary.exit_code is ExitCode.NEEDS_A_PERSON
     assert [job.state for job in summary.jobs] == ["expired"]
-    assert summary.seconds < 3600
+    assert 24 * HOUR < summary.seconds < 24.5 * HOUR
     again = await gallery.run(SYNC)
     assert (again.submitted, len(gallery.cloud.posted)) == (0, 1)
+
+
+async def test_an_address_that_led_nowhere_in_one_run_is_tried_by_the_next(gallery):
+    """It is kept while it may still lead somewhere; nothing is bought twice."""
+    gallery.cloud.dead = float("inf")
+    run = gallery.plan(SYNC, answered("1", "2"))
+    asyncio.get_running_loop().call_later(2 * HOUR, run.stop)
+    assert (await run.run()).count("ready") == 1
+    gallery.cloud.dead = 0
+    summary = await gallery.run(SYNC)
+    assert (summary.exit_code, len(gallery.cloud.posted)) == (ExitCode.DONE, 1)
+
+
+async def test_answers_under_way_when_the_run_is_stopped_are_told_as_doubts(gallery):
+    """The user learns at once that they may have been paid for, and cannot be asked for again."""
+    gallery.cloud.delay = 60
+    run = gallery.plan(SYNC, answered("1", "2"))
+    asyncio.get_running_loop().call_later(30, run.stop)
+    summary = await run.run()
+    assert summary.seconds < 42
+    (job,) = summary.need_a_person
+    assert job.state == "in doubt"
+    assert "cannot be asked for again" in job.message
+    await gallery.run(SYNC)
+    assert len(gallery.cloud.posted) == 1
+
+
+@pytest.mark.parametrize(
+    ("items", "code", "state"),
+    [
+        ([{"code": "DataInspectionFailed", "message": "no"}], "DataInspectionFailed", "failed"),
+        ([{"code": "DataInspectionFailed"}, {}], None, "in doubt"),
+    ],
+)
+async def test_an_answer_of_errors_alone_ends_its_job_and_not_the_run(gallery, items, code, state):
+    """Where every item has a code nothing was made; where one has none, nobody knows."""
+    said = {"request_id": "r", "output": {"results": items}, "usage": {}}
+    summary = await gallery.run(SYNC, said)
+    assert summary.error is None
+    assert [(job.state, job.code) for job in summary.jobs] == [(state, code)]
 
 
 async def test_an_address_that_fails_for_a_while_is_tried_again(gallery):

@@ -1,4 +1,4 @@
-"""Every model of the catalog, by its own example: planned, submitted, polled, downloaded, billed."""
+"""Every model of the catalog by its own example: planned, submitted, polled, fetched, billed."""
 
 from __future__ import annotations
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import wave
 from pathlib import Path
 
 import pytest
 
-from batchgen.api import Run, Summary
+from batchgen.api import Run, Settings, Summary
 from batchgen.errors import ExitCode
 from batchgen.manifest import load
 
@@ -27,6 +28,8 @@ jobs:
   - {id: ann, image_url: ann.png}
   - {id: bob, image_url: bob.png}
 """
+SMALL = "jobs:\n  - {id: wave, model: wan2.2-i2v-flash, img_url: ann.png, resolution: 480P}\n"
+VIDEO = {**DONE, "output": {**DONE["output"], "video_url": "HOST/1.png"}}
 EXPIRED = """<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>AccessDenied</Code><Message>Invalid according to Policy: Policy expired.</Message>
 </Error>"""
@@ -116,6 +119,19 @@ async def test_an_upload_is_used_while_it_lives_and_made_anew_afterwards(studio)
     assert studio.inputs[-1]["audio_url"] != studio.inputs[0]["audio_url"]
 
 
+async def test_a_faster_stand_in_forgets_a_file_sooner(studio):
+    """At sixty times the speed two days are 48 minutes, and two hours two minutes."""
+    for minutes, picture, uploads in ((0, "", 3), (45, "ann", 3), (47, "bob", 5)):
+        more = f"  - {{id: more, image_url: {picture}.png, resolution: 720P}}\n" if picture else ""
+        more = more.replace("more", f"more{minutes}")
+        (studio.folder / "film.yaml").write_text(TWO + more)
+        at = START + minutes * 60
+        manifest, faster = load(studio.folder / "film.yaml"), Settings(service_speed=60)
+        run = Run(manifest, faster, connect=studio.cloud.serving, wall=lambda at=at: at)
+        assert (await run.run()).exit_code is ExitCode.DONE
+        assert len(studio.cloud.stored) == uploads
+
+
 async def test_a_policy_that_expired_on_the_way_is_replaced(studio):
     """The storage says so in its own words: a fresh one is asked for at once."""
     studio.cloud.stores = [(403, EXPIRED), (200, "")]
@@ -135,6 +151,65 @@ async def test_a_broken_upload_is_made_again_later(studio, trouble):
     assert summary.exit_code is ExitCode.DONE
     assert len(studio.cloud.posted) == 2
     assert summary.seconds > 3
+
+
+@pytest.mark.parametrize(("place", "code"), [("policies", "NoPolicy"), ("stores", "SlowDown")])
+async def test_what_is_answered_with_the_same_trouble_is_given_up_for_the_run(studio, place, code):
+    """Eight times over many minutes, then in the service's words; the next run tries anew."""
+    answers = {
+        "policies": (500, {"code": "InternalError", "message": "broken", "request_id": "r"}),
+        "stores": (503, "<Error><Code>SlowDown</Code><Message>broken</Message></Error>"),
+    }
+    setattr(studio.cloud, place, [answers[place]])
+    summary = await studio.run()
+    assert summary.exit_code is ExitCode.SOME_FAILED
+    assert {job.code for job in summary.failed} == {code}
+    assert "broken" in summary.failed[0].message
+    assert "8 tries" in summary.failed[0].message
+    assert 100 < summary.seconds < 2 * HOUR
+    setattr(studio.cloud, place, [None] if place == "policies" else [(200, "")])
+    assert (await studio.run()).exit_code is ExitCode.DONE
+
+
+async def test_a_picture_that_never_gets_through_does_not_hold_up_the_next_job(studio):
+    """One place in the lane: the first job's file is refused for now, the second is rendered."""
+    text = TWO.replace("defaults:", "limits: {max_in_flight: 1}\ndefaults:").replace(
+        "speech.wav", "https://example.com/a.wav"
+    )
+    slow = (503, "<Error><Code>SlowDown</Code><Message>broken</Message></Error>")
+    studio.cloud.stores = [slow, (200, ""), slow]
+    run = studio.plan(text)
+    asyncio.get_running_loop().call_later(60, run.stop)
+    summary = await run.run()
+    assert sorted(job.state for job in summary.jobs) == ["done", "pending"]
+
+
+async def test_an_upload_is_not_used_with_another_key(studio):
+    """Another account cannot read it: every file is uploaded anew, for that account."""
+    await studio.run()
+    studio.cloud.key = "sk-another-0123456789abcdef"
+    three = TWO + "  - {id: eve, image_url: ann.png, resolution: 720P}\n"
+    assert (await studio.run(three, at=START + HOUR)).exit_code is ExitCode.DONE
+    assert len(studio.cloud.stored) == 3 + 2
+    assert studio.inputs[-1]["image_url"] != studio.inputs[0]["image_url"]
+    journal = studio.folder / "output" / "film" / ".batchgen" / "journal.sqlite"
+    assert studio.cloud.key.encode() not in journal.read_bytes()
+
+
+@pytest.mark.parametrize("text", [TWO, SMALL], ids=["uploaded", "inlined"])
+async def test_a_file_whose_place_a_pipe_has_taken_is_noticed(studio, text):
+    """A pipe would be read without end: the job is refused, and the run ends."""
+    run = studio.plan(text)
+    (studio.folder / "ann.png").unlink()
+    os.mkfifo(studio.folder / "ann.png")
+    summary = await asyncio.wait_for(run.run(), 60)
+    (job,) = summary.failed
+    assert job.code == "InputChanged"
+    assert "it is no file" in job.message
+    (studio.folder / "ann.png").unlink()
+    (studio.folder / "ann.png").write_bytes(png("navy", 512))
+    studio.cloud.looks = [VIDEO]
+    assert (await studio.run(text)).exit_code is ExitCode.DONE, "nothing was sent, so it is tried"
 
 
 async def test_a_throttled_policy_is_waited_for(studio):
@@ -212,10 +287,8 @@ async def test_an_address_in_the_storage_that_the_user_wrote_is_resolved_too(stu
 
 async def test_a_small_picture_goes_into_the_body_where_the_field_takes_it(studio):
     """No upload, no header, and the very bytes of the file."""
-    text = "jobs:\n  - {id: wave, model: wan2.2-i2v-flash, img_url: ann.png, resolution: 480P}\n"
-    video = {**DONE, "output": {**DONE["output"], "video_url": "HOST/1.png"}}
-    studio.cloud.looks = [video]
-    assert (await studio.run(text)).exit_code is ExitCode.DONE
+    studio.cloud.looks = [VIDEO]
+    assert (await studio.run(SMALL)).exit_code is ExitCode.DONE
     assert studio.inputs[0]["img_url"].startswith("data:image/png;base64,")
     assert not studio.cloud.asked
     assert "X-DashScope-OssResourceResolve" not in studio.cloud.posted[0].headers

@@ -70,6 +70,7 @@ from batchgen.core.facts.needs import (
     UploadRefused,
 )
 from batchgen.core.facts.run import (
+    Connected,
     Fact,
     LaneFact,
     LanePaused,
@@ -89,6 +90,7 @@ __all__ = [
     "CheckPassed",
     "CheckRefused",
     "CheckStarted",
+    "Connected",
     "Deferred",
     "Expired",
     "Fact",

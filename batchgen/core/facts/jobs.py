@@ -84,10 +84,14 @@ class Deferred(AttemptFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(AttemptFact):
-    """The service surely did not take the request, and never will."""
+    """The service surely did not take the request, and never will.
+
+    Not ``sent``: it was found wrong here at the last moment, so another run may try again.
+    """
 
     code: str
     message: str
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,15 +56,19 @@ class Uploaded(UploadFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadDeferred(UploadFact):
-    """The upload broke, or had to wait; it is made anew after ``until``."""
+    """The upload broke, or had to wait; it is made anew after ``until``.
+
+    ``code`` is empty where nobody answered.
+    """
 
     until: float
     reason: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadRefused(UploadFact):
-    """The service does not take this file."""
+    """The service does not take this file, or has not for so often that this run gives it up."""
 
     code: str
     message: str
@@ -86,26 +90,36 @@ class CheckStarted(CheckFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckPassed(CheckFact):
-    """The service says that the input is good, for ``cost``."""
+    """The service says that the input is good, for ``cost``.
+
+    ``final`` says that the content itself is known: then the answer holds for ever, else for the
+    run, because what lies at an address may be another next time.
+    """
 
     cost: int
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckFailed(CheckFact):
-    """The service says that the input is not good, for ``cost``: so it stays."""
+    """The service says that the input is not good, for ``cost``; ``final`` as in CheckPassed."""
 
     cost: int
     code: str
     message: str
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckDeferred(CheckFact):
-    """The service surely did not take the question; it is asked anew after ``until``."""
+    """The service surely did not take the question; it is asked anew after ``until``.
+
+    ``code`` is empty where nobody answered.
+    """
 
     until: float
     reason: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,20 @@ class RunStarted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Connected(Fact):
+    """The run asks the service at an ``endpoint``: a fingerprint of the host and the key.
+
+    What was uploaded to another endpoint, or with another key, is not there.
+    """
+
+    endpoint: str
+
+    @property
+    def subject(self) -> str:
+        return "run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneFact(Fact):
     """A fact about an account and a model, or about the whole account (``model`` is None)."""
 
