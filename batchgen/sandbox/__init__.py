@@ -39,7 +39,7 @@ from batchgen.sandbox.faults import (
 from batchgen.sandbox.faults import load as load_faults
 from batchgen.sandbox.models import read as read_models
 from batchgen.sandbox.render import RenderingUnavailable
-from batchgen.sandbox.sandbox import Sandbox
+from batchgen.sandbox.sandbox import Sandbox, UnknownModels
 from batchgen.sandbox.tasks.bill import Bill, BillLine
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "Slow",
     "Stall",
     "Stuck",
+    "UnknownModels",
     "WrongLength",
     "load_faults",
     "read_models",

@@ -12,6 +12,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+FASTEST = 1_000_000
+"""Seconds in one of the loop: at more, a task is forgotten sooner than anybody can ask for it."""
+
 _LATE = 0.001
 """Seconds of the loop: rounding must not make an alarm ring before its time."""
 
@@ -20,8 +23,7 @@ class Clock:
     """Unix seconds, `speed` of them for each second of the loop."""
 
     def __init__(self, start: float, *, speed: float, loop: asyncio.AbstractEventLoop) -> None:
-        if not speed > 0:
-            raise ValueError(f"speed must be above zero, not {speed}")
+        check_speed(speed)
         self._start = start
         self._origin = loop.time()
         self._loop = loop
@@ -30,6 +32,10 @@ class Clock:
     def now(self) -> float:
         return self._start + (self._loop.time() - self._origin) * self.speed
 
+    def later(self, seconds: float) -> float:
+        """The time in so many of the clients' seconds: their pace is not sped up."""
+        return self.now() + seconds * self.speed
+
     def at(self, time: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         """Call it when this time has come."""
         when = self._origin + (time - self._start) / self.speed
@@ -37,3 +43,9 @@ class Clock:
 
     async def until(self, time: float) -> None:
         await asyncio.sleep(max(0.0, (time - self.now()) / self.speed))
+
+
+def check_speed(speed: float) -> None:
+    """Raises ValueError for one at which no clock can run."""
+    if not 0 < speed <= FASTEST:
+        raise ValueError(f"the speed must be above 0 and at most {FASTEST:,}, not {speed:g}")

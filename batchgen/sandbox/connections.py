@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -25,5 +26,15 @@ def is_loopback(host: str) -> bool:
     """Whether the name or address is this machine's own; no name but `localhost` is looked up."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_local(request: web.Request) -> bool:
+    """Whether this machine was asked for by a name of its own: a web page elsewhere can have its
+    own name resolve to it, and would read what is here.
+    """
+    try:
+        return is_loopback(urlsplit(f"//{request.host}").hostname or "")
     except ValueError:
         return False

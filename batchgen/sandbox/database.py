@@ -26,9 +26,9 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 
 class Database:
-    """Raises ValueError when the file is another program's or of another version, BlockingIOError
-    when another sandbox is using it. Everything raises OSError where the disk refuses, and has
-    done nothing then.
+    """Raises ValueError when the file is another program's, of another version or broken,
+    BlockingIOError when another sandbox is using it. Everything raises OSError where the disk
+    refuses, and has done nothing then.
     """
 
     @disk_errors()
@@ -39,6 +39,9 @@ class Database:
         except apsw.BusyError:
             self.close()
             raise BlockingIOError(EBUSY, "another sandbox is running in this folder") from None
+        except (apsw.NotADBError, apsw.CorruptError) as error:
+            self.close()
+            raise ValueError(f"its file is no sandbox's, or broken: {error}") from None
         except BaseException:
             self.close()
             raise
@@ -88,16 +91,20 @@ class Database:
 
     def _open(self) -> None:
         # Two sandboxes in one folder would each run its own queue: the first keeps the file.
-        self.write("PRAGMA locking_mode = EXCLUSIVE")
-        self.write("PRAGMA journal_mode = WAL")
-        self.write("PRAGMA synchronous = NORMAL")
-        owner, version = self.value("PRAGMA application_id"), self.value("PRAGMA user_version")
-        if owner == 0 and version == 0 and not self.value("SELECT count(*) FROM sqlite_schema"):
+        pragma = self._connection.pragma
+        pragma("locking_mode", "EXCLUSIVE")
+        pragma("journal_mode", "WAL")
+        pragma("synchronous", "NORMAL")
+        owner, version = pragma("application_id"), pragma("user_version")
+        if owner == 0 and version == 0 and not self._is_used():
             self._create("schema.sql")
         elif (owner, version) == (APPLICATION_ID, 1):
             self._create("before_2.sql", "schema.sql", "from_1_to_2.sql")
         elif (owner, version) != (APPLICATION_ID, VERSION):
             raise ValueError(f"not a sandbox of version {VERSION}: its file says {owner}/{version}")
+
+    def _is_used(self) -> bool:
+        return self._connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is not None
 
     def _create(self, *scripts: str) -> None:
         with self._connection:

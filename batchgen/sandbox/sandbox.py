@@ -11,12 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
-from batchgen.sandbox.clock import Clock
+from batchgen.sandbox.clock import Clock, check_speed
 from batchgen.sandbox.connections import is_loopback
 from batchgen.sandbox.database import Database
+from batchgen.sandbox.disk import sweep
 from batchgen.sandbox.faults import Faults
 from batchgen.sandbox.inputs import Inputs
-from batchgen.sandbox.models import Model, built_in
+from batchgen.sandbox.models import Model, built_in, currency_of, sold_in
 from batchgen.sandbox.render import Renderer
 from batchgen.sandbox.service.app import Api
 from batchgen.sandbox.service.events import Events, check_url
@@ -33,6 +34,10 @@ from batchgen.sandbox.tasks.store import Store
 DEFAULT_KEYS = {"sk-sandbox": "sandbox"}
 
 
+class UnknownModels(ValueError):
+    """The folder holds tasks of models that are not played."""
+
+
 class Sandbox:
     """A local stand-in of DashScope for Wan models, with real files, quotas and a bill.
 
@@ -41,14 +46,15 @@ class Sandbox:
 
     Tasks, bill, clock and ports live in `folder` and survive a kill; without one they go with the
     sandbox. `speed` is how many seconds of rendering pass in one. `keys` maps API keys to the
-    accounts whose tasks and quotas they share. `models` are those it plays (its own by default).
+    accounts whose tasks and quotas they share. `models` are those it plays (its own by default), at
+    the prices of `region`.
     `start` is the time a new folder begins with (Unix seconds; the present by default). `events` is
     a URL of this machine that is told of every task that ends. The rest is told by `Conduct`.
 
     Raises ValueError for what cannot be. Entering raises RenderingUnavailable when the extra
-    `sandbox` is not installed, ValueError when the folder holds something else or tasks of other
-    models, and OSError when `port` is taken, the disk refuses, or another sandbox is running in the
-    folder (BlockingIOError).
+    `sandbox` is not installed, ValueError when the folder holds something else or tasks in another
+    currency (UnknownModels: of other models), and OSError when `port` is taken, the disk refuses,
+    or another sandbox is running in the folder (BlockingIOError).
     """
 
     base_url: str
@@ -78,6 +84,7 @@ class Sandbox:
     ) -> None:
         if not is_loopback(host):
             raise ValueError(f"the sandbox listens on this machine alone, not on {host}")
+        check_speed(speed)
         if events is not None:
             check_url(events)
         self.faults = faults or Faults()
@@ -87,7 +94,7 @@ class Sandbox:
         self._port = port
         self._keys = dict(keys)
         self._region = region
-        self._models = built_in() if models is None else models
+        self._models = sold_in(region, built_in() if models is None else models)
         self._start = start
         self._events = events
         self._conduct = Conduct(
@@ -107,6 +114,9 @@ class Sandbox:
             self.font = renderer.font
             database = Database(folder / "sandbox.sqlite" if self._folder else None)
             stack.callback(database.close)
+            # Not before: while another sandbox runs in this folder, it is writing there.
+            for name in ("results", "inputs", "uploads"):
+                sweep(folder / name)
             self._open_clock(database)
             self.faults.begin(self.clock.now)
             stack.callback(self._keep_clock, database)
@@ -161,10 +171,12 @@ class Sandbox:
     def _parts(
         self, stack: AsyncExitStack, database: Database, signer: Signer, folder: Path
     ) -> Parts:
-        store = Store(database)
+        store = Store(database, currency_of(self._region))
         unknown = store.models() - self._models.keys()
         if unknown:
-            raise ValueError(f"it holds tasks of models that are not known: {', '.join(unknown)}")
+            raise UnknownModels(
+                f"it holds tasks of models that are not known: {', '.join(sorted(unknown))}"
+            )
         self._scheduler = Scheduler(store, self.clock, self._room)
         stack.callback(self._scheduler.close)
         uploads = Uploads(database, folder / "uploads", signer, self.clock)
@@ -177,7 +189,7 @@ class Sandbox:
             database=database,
             store=store,
             scheduler=self._scheduler,
-            inputs=Inputs(folder / "inputs", uploads.resolve),
+            inputs=Inputs(folder / "inputs", uploads.resolve, self._scheduler.inputs_needed),
             uploads=uploads,
             signer=signer,
             quotas=Quotas(asyncio.get_running_loop()),

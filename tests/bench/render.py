@@ -6,6 +6,9 @@ Each kind is rendered in a process of its own through the sandbox's Renderer, wi
 so that the peak of memory is that kind's. The clips of a kind differ in prompt, seed and task, and
 share their pictures, as the jobs of a batch do. All are of 5 s at 720P with sound; `--wide` is
 1080P. The baseline is the memory of a process that has only imported the renderer.
+
+Two rows show what is made once where it is equal: `again` asks for the results of t2v a second
+time, and `own` is i2v with another picture for each clip, which i2v itself has in common.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -32,6 +35,8 @@ KINDS = {
     "i2v": ("first_frame",),
     "kf2v": ("first_frame", "last_frame"),
     "r2v": ("reference_image", "reference_image", "reference_image"),
+    "again": (),
+    "own": ("first_frame",),
 }
 PICTURE = (1600, 1200)
 
@@ -77,16 +82,26 @@ def measured(kind: str, size: tuple[int, int], clips: int) -> Cost:
 
 async def _rendered(kind: str, size: tuple[int, int], clips: int, folder: Path) -> Cost:
     renderer = Renderer(folder / "results", folder / "inputs")
-    inputs = tuple(_pictures(KINDS[kind], folder / "inputs"))
-    orders = [_order(kind, size, number, inputs) for number in range(clips)]
+    common = tuple(_pictures(KINDS[kind], folder / "inputs", 0))
+    orders = [_order(kind, size, number, common) for number in range(clips)]
+    if kind == "own":
+        for number, order in enumerate(orders):
+            own = tuple(_pictures(KINDS[kind], folder / "inputs", number))
+            orders[number] = replace(order, inputs=own)
     baseline = _peak()
+    if kind == "again":
+        await _files(renderer, orders)
     cpu, wall = time.process_time(), time.perf_counter()
-    jobs = (renderer.file(order, str(UUID(int=order.seed)), 0) for order in orders)
-    paths = await asyncio.gather(*jobs)
+    paths = await _files(renderer, orders)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     disk = sum(path.stat().st_size for path in paths)
     renderer.close()
     return Cost(cpu, wall, baseline, _peak(), disk)
+
+
+async def _files(renderer: Renderer, orders: Iterable[Order]) -> list[Path]:
+    jobs = (renderer.file(order, str(UUID(int=order.seed)), 0) for order in orders)
+    return await asyncio.gather(*jobs)
 
 
 def _peak() -> int:
@@ -95,13 +110,18 @@ def _peak() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _pictures(roles: Iterable[str], folder: Path) -> Iterable[Input]:
+def _pictures(roles: Iterable[str], folder: Path, clip: int) -> Iterable[Input]:
     for place, role in enumerate(roles):
         image = Image.effect_noise(PICTURE, 40).convert("RGB")
         tint = Image.new("RGB", PICTURE, ("#1c7293", "#e07a5f", "#2d6a4f")[place])
-        Image.blend(image, tint, 0.8).save(folder / str(place), "JPEG", quality=92)
+        Image.blend(image, tint, 0.8).save(folder / f"{clip}-{place}", "JPEG", quality=92)
         yield Input(
-            role, InputKind.IMAGE, f"{place}.jpg", str(place), f"Image {place + 1}", *PICTURE
+            role,
+            InputKind.IMAGE,
+            f"{place}.jpg",
+            f"{clip}-{place}",
+            f"Image {place + 1}",
+            *PICTURE,
         )
 
 

@@ -4,10 +4,10 @@ requests a second about them.
     python tests/bench/sandbox_load.py [--seconds 20]
 
 The sandbox runs in a process of its own, as slow as the service, in a folder on the disk. First the
-tasks are submitted as fast as the quotas let them; then every account asks 20 times a second: 14
-times for one task, 5 times for a page of its list, once for the face's state. It prints what share
-of a core the sandbox's process took in each part, and the latencies; it stops by itself, and judges
-nothing.
+tasks are submitted as fast as the quotas let them; then every account asks 20 times a second: 13
+times for one task, 5 times for a page of its list, once for the face's state and once for the bill.
+It prints what share of a core the sandbox's process took in each part, and the latencies; it stops
+by itself, and judges nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import aiohttp
 
 ACCOUNTS = 10
 TASKS = 5_000
-QUERIES, LISTS, STATES = 14, 5, 1
+QUERIES, LISTS, PAGES = 13, 5, ("state", "bill")
 """Of each account in a second."""
 
 MODELS = ("wan2.6-t2v", "wan2.7-t2v", "wan2.5-t2v-preview", "wan3.0-video", "wan3.0-video-prime")
@@ -126,7 +126,7 @@ class Load:
         base = self._server.base_url
         urls = [f"{base}/tasks/{ids[place * 7 % len(ids)]}" for place in range(QUERIES)]
         urls += [f"{base}/tasks?page_no={page}" for page in range(1, LISTS + 1)]
-        urls += [base.replace("/api/v1", "/sandbox/state")] * STATES
+        urls += [base.replace("/api/v1", f"/sandbox/{page}") for page in PAGES]
         next_time, place = time.monotonic(), 0
         async with asyncio.TaskGroup() as requests:
             while time.monotonic() < end:

@@ -7,6 +7,10 @@ import io
 
 import pytest
 
+from batchgen.sandbox import Faults, Point, Reset, Rule
+from batchgen.sandbox.clock import Clock
+from batchgen.sandbox.service.access import Access
+
 pytestmark = pytest.mark.looptime
 
 VIDEO = "/services/aigc/video-generation/video-synthesis"
@@ -32,6 +36,20 @@ async def test_a_temporary_key_is_good_for_a_minute(client):
     await asyncio.sleep(61)
     answer = await client.get(f"/tasks/{task_id}")
     assert (client.answer.status, answer["code"]) == (401, "InvalidApiKey")
+
+
+async def test_a_temporary_key_is_good_for_a_minute_of_its_client(serving):
+    """At a hundred times the speed a client is as slow as ever."""
+    async with serving(speed=100) as client:
+        answer = await temporary(client)
+        assert answer["expires_at"] == 1_790_006_000
+        client.headers = {"Authorization": f"Bearer {answer['token']}"}
+        await asyncio.sleep(59)
+        await client.get("/tasks")
+        assert client.answer.status == 200
+        await asyncio.sleep(2)
+        await client.get("/tasks")
+        assert client.answer.status == 401
 
 
 @pytest.mark.parametrize(
@@ -95,7 +113,19 @@ async def test_wrong_addresses_and_methods_are_flat_json(client, method, path, s
             assert (await answer.json()).keys() == {"code", "message", "request_id"}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"x"', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"x"',
+        b"\xff\xfe",
+        b'{"model": "wan2.6-t2v", "input": {"prompt": "fox"}, "parameters": {"seed": NaN}}',
+        b'{"model": "wan2.6-t2v", "input": {"prompt": "fox"}, "parameters": {"seed": 1e999}}',
+        b'{"input": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)
 async def test_a_body_that_is_no_json_object(client, content):
     """400 InvalidParameter, whatever it is."""
     await client.get("/tasks")
@@ -103,6 +133,40 @@ async def test_a_body_that_is_no_json_object(client, content):
     async with client.session.post(url, data=content, headers=headers) as answer:
         assert answer.status == 400
         assert (await answer.json())["code"] == "InvalidParameter"
+
+
+async def test_a_deep_body_meets_the_rules_of_faults_first(serving):
+    """Who looks for a rule's word in the prompt is not led into the depth either."""
+    async with serving(faults=Faults(Rule(Point.SUBMIT, Reset(), prompt="storm"))) as client:
+        content = b"[" * 100_000 + b"]" * 100_000
+        url, headers = client.sandbox.base_url + VIDEO, client.headers | ASYNC
+        async with client.session.post(url, data=content, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (400, "InvalidParameter")
+
+
+async def test_a_body_that_is_not_compressed_as_it_says(client, caplog):
+    """Broken gzip is a body that cannot be read: 400, and the sandbox goes on."""
+    await client.get("/tasks")
+    url, headers = client.sandbox.base_url + VIDEO, client.headers | ASYNC
+    headers |= {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    content = io.BytesIO(b"\x1f\x8b no gzip at all")
+    async with client.session.post(url, data=content, headers=headers) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (400, "InvalidParameter")
+    assert await client.task()
+    assert not caplog.records
+
+
+async def test_a_bug_is_told_as_the_service_tells_its_own(client, caplog, monkeypatch):
+    """500 InternalError, flat, and the log knows what went wrong."""
+    await client.get("/tasks")
+    monkeypatch.delattr(client.sandbox._scheduler, "_store")
+    answer = await client.get("/tasks")
+    assert (client.answer.status, answer["code"]) == (500, "InternalError")
+    assert answer.keys() == {"code", "message", "request_id"}
+    assert answer["request_id"] in caplog.text
+    assert "AttributeError" in caplog.text
+    monkeypatch.undo()
+    assert (await client.get("/tasks"))["total"] == 0
 
 
 async def test_a_body_that_is_too_large(client):
@@ -133,3 +197,49 @@ async def test_the_header_of_submits_on_a_query(serving, strict, status):
         client.headers |= ASYNC
         await client.get("/tasks/x")
         assert client.answer.status == status
+
+
+async def test_a_temporary_key_makes_no_other(client):
+    """403: it could be prolonged for ever."""
+    answer = await client.post("/tokens")
+    client.headers = {"Authorization": f"Bearer {answer['token']}"}
+    answer = await client.post("/tokens")
+    assert (client.answer.status, answer["code"]) == (403, "AccessDenied")
+
+
+async def test_expired_keys_are_forgotten():
+    """A client that takes a new one every minute does not fill the memory."""
+    access = Access({"sk-a": "one"}, Clock(0.0, speed=1, loop=asyncio.get_running_loop()))
+    caller = access.caller("Bearer sk-a")
+    for _ in range(10):
+        access.temporary(caller, 60)
+        await asyncio.sleep(61)
+    access.temporary(caller, 60)
+    assert len(access._temporary) == 1
+
+
+@pytest.mark.parametrize("path", ["/api/v1/tasks", "/", "/sandbox/state", "/sandbox/bill"])
+async def test_nothing_answers_to_a_foreign_name(client, path):
+    """A web page whose name was made to lead here reads nothing, though it knows the usual key."""
+    await client.get("/tasks")
+    url = client.sandbox.face_url.rstrip("/") + path
+    async with client.session.get(url, headers=client.headers | {"Host": "evil.example"}) as got:
+        assert got.status == 403
+        assert (await got.json())["code"] == "Forbidden"
+
+
+async def test_no_result_answers_to_a_foreign_name(client):
+    """The object store refuses in its own way."""
+    host = (await client.get("/uploads", action="getPolicy", model="wan2.6-i2v"))["data"]
+    async with client.session.get(host["upload_host"], headers={"Host": "evil.example"}) as got:
+        assert got.status == 403
+        assert "<Code>AccessDenied</Code>" in await got.text()
+
+
+async def test_what_an_answer_took_counts_the_clients_time(serving):
+    """Not the clock's, of which sixty thousand milliseconds pass in each."""
+    async with serving(speed=60_000) as client:
+        content = [{"role": "user", "content": [{"text": "fox"}]}]
+        body = {"model": "wan2.6-t2i", "input": {"messages": content}, "parameters": {"n": 1}}
+        await client.post("/services/aigc/multimodal-generation/generation", body)
+        assert int(client.answer.headers["req-cost-time"]) < 1000

@@ -270,7 +270,7 @@ def test_a_synchronous_answer_is_the_result_and_nothing_of_a_task():
 
 def test_the_check_of_a_picture_answers_as_recorded():
     """Passed or not, it is an answer, and billed."""
-    passed = answers.detected(order("wan2.2-s2v-detect", {"image_url": PICTURE}), "r-1")
+    passed = answers.detected(None, "r-1")
     failed = answers.detected(Flaw("InvalidParameter", "too small"), "r-1")
     assert structure(passed) == structure(sample("wan2.2-s2v-detect"))
     assert structure(failed) == structure(sample("wan2.2-s2v-detect_failed"))

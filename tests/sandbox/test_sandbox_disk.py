@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from batchgen.sandbox.database import Database
+from batchgen.sandbox.models import Currency
 from batchgen.sandbox.orders import Order
 from batchgen.sandbox.tasks.store import Store
 from batchgen.sandbox.tasks.task import Status, Task
@@ -185,7 +186,7 @@ def task(number):
 async def test_a_broken_disk_is_an_oserror(tmp_path):
     """SQLite's errors stay in the store, which goes on where it was when the disk is back."""
     database = Database(tmp_path / "sandbox.sqlite")
-    store = Store(database)
+    store = Store(database, Currency.USD)
     first, second = task(1), task(2)
     store.create(first)
     with no_file_may_grow():
@@ -202,7 +203,7 @@ async def test_a_broken_disk_is_an_oserror(tmp_path):
     store.update([first.canceled(2.0)])
     database.close()
     database = Database(tmp_path / "sandbox.sqlite")
-    store = Store(database)
+    store = Store(database, Currency.USD)
     assert [one.status for one in map(store.find, ("task 1", "task 2")) if one] == [
         Status.CANCELED,
         Status.PENDING,

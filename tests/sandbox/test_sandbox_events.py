@@ -19,10 +19,11 @@ class Listener:
     def __init__(self) -> None:
         self.events = []
         self.status = 200
+        self.headers = {}
 
     async def take(self, request):
         self.events.append((asyncio.get_running_loop().time(), await request.json()))
-        return web.Response(status=self.status)
+        return web.Response(status=self.status, headers=self.headers)
 
     def ids(self):
         return [event["data"]["task_id"] for _, event in self.events]
@@ -119,6 +120,28 @@ async def test_a_listener_that_refuses_is_nobodys_trouble(serving):
         assert await client.status(task_id) == "SUCCEEDED"
 
 
+async def test_a_listener_cannot_send_an_event_elsewhere(serving):
+    """A redirect is not followed: events stay at the address they were meant for."""
+    async with listening() as listener, listening() as other:
+        listener.status, listener.headers = 307, {"Location": other.url}
+        async with serving(events=listener.url) as client:
+            await client.task(size="1*1")
+            await asyncio.sleep(200)
+            assert listener.events
+            assert other.events == []
+
+
+async def test_what_a_post_has_answered_is_no_event(serving):
+    """To the client there was no task that could end."""
+    content = [{"role": "user", "content": [{"text": "fox"}]}]
+    body = {"model": "wan2.6-t2i", "input": {"messages": content}, "parameters": {"n": 1}}
+    async with listening() as listener, serving(events=listener.url) as client:
+        await client.post("/services/aigc/multimodal-generation/generation", body)
+        assert client.answer.status == 200
+        await asyncio.sleep(300)
+        assert listener.events == []
+
+
 async def test_a_sandbox_closes_with_events_on_their_way(serving):
     """They are given up."""
     async with listening() as listener, serving(events=listener.url) as client:
@@ -129,8 +152,16 @@ async def test_a_sandbox_closes_with_events_on_their_way(serving):
     assert listener.events == []
 
 
-@pytest.mark.parametrize("url", ["http://example.com/", "https://127.0.0.1/", "nonsense"])
-def test_events_stay_on_this_machine(url):
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://example.com/", "this machine alone, not to example.com"),
+        ("https://127.0.0.1/?key=1", r"begins with http://, not https://127\.0\.0\.1/$"),
+        ("ftp://127.0.0.1/", "begins with http://, not ftp:"),
+        ("nonsense", "begins with http://, not nonsense"),
+    ],
+)
+def test_events_stay_on_this_machine(url, words):
     """Anything else is refused before the sandbox opens."""
-    with pytest.raises(ValueError, match="this machine alone"):
+    with pytest.raises(ValueError, match=words):
         Sandbox(events=url)

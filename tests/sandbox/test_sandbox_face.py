@@ -375,6 +375,25 @@ async def test_it_fits_a_phone(looking, colour):
         assert width == 360
 
 
+@in_chromium
+async def test_a_row_holds_what_is_in_it(looking):
+    """An unbroken account and model break, and what a task took stands in one line."""
+    faults = Faults(Rule(Point.TASK, Fail(rendering=58 * 60)))
+    async with looking(keys={"sk-sandbox": "a" * 150}, faults=faults) as person:
+        await person.page.set_viewport_size({"width": 1280, "height": 800})
+        await person.client.task("wan2.6-t2v", "fox")
+        person.passes(3600)
+        facts, course = person.page.locator(".words .quiet"), person.page.locator(".times .quiet")
+        await expect(course).to_have_text("after 58\u00a0min")
+        for place in (facts, person.page.locator(".times")):
+            assert await place.evaluate("part => part.scrollWidth <= part.clientWidth")
+        heights = [
+            (await each.bounding_box())["height"]
+            for each in (person.page.locator("#list time"), course)
+        ]
+        assert heights[1] < 1.5 * heights[0]
+
+
 async def _status_for(client, path, host):
     origin = client.sandbox.base_url.removesuffix("/api/v1")
     headers = client.headers | {"Host": host}
@@ -392,10 +411,10 @@ async def test_the_face_answers_to_names_of_this_machine_alone(serving, path):
             assert await _status_for(client, path, host) in {400, 403}
 
 
-async def test_the_api_answers_to_any_name(serving):
-    """The API has its key for that, and a container may know this machine by another name."""
+async def test_the_api_answers_to_no_foreign_name(serving):
+    """The usual key is known to everybody, and so no wall against a web page elsewhere."""
     async with serving() as client:
-        assert await _status_for(client, "/api/v1/tasks", "host.docker.internal:8765") == 200
+        assert await _status_for(client, "/api/v1/tasks", "evil.example:8765") == 403
 
 
 async def test_what_the_page_is_served_with(serving):

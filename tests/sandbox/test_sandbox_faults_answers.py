@@ -295,6 +295,21 @@ async def test_a_page_that_is_not_of_the_service(content, kind, says):
     assert body or not says
 
 
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        (200, b"502 Bad Gateway"),
+        (502, b"502 Bad Gateway"),
+        (503, b"503 Service Temporarily Unavailable"),
+        (504, b"504 Gateway Time-out"),
+    ],
+)
+async def test_a_gateways_page_has_its_title(status, title):
+    """As the gateways of the world name them; with 200 it is a bad one all the same."""
+    _, _, body = await result(Page(Content.HTML, status))
+    assert b"<title>" + title + b"</title>" in body
+
+
 async def test_a_refusal_with_retry_after():
     """The header is what was asked for, sensible or not."""
     status, headers, body = await result(Answer(429, "Throttling", "busy", retry_after="soon"))

@@ -11,8 +11,10 @@ from batchgen.sandbox.faults.actions import (
     KINDS,
     Answer,
     CutShort,
+    Delay,
     Ending,
     Fail,
+    Lag,
     Limits,
     Page,
     Partial,
@@ -120,6 +122,9 @@ def test_every_kind_can_be_written_wherever_it_can_happen(read, kind):
         ("at: task, do: fail, code: Mine, rendering: 20", Fail("Mine", "", 20)),
         ("at: task, do: partial, places: [1, 3]", Partial((1, 3))),
         ("at: list, do: page, content: empty, status: 502", Page("empty", 502)),
+        ("at: query, do: delay, seconds: 1m", Delay(60)),
+        ("at: list, do: lag, seconds: 1.5h", Lag(5400)),
+        ("at: task, do: fail, rendering: 90s", Fail(rendering=90)),
     ],
 )
 def test_a_kind_takes_its_settings(read, text, action):
@@ -209,6 +214,27 @@ faults:
         "23:10: there is no point `['list']`; did you mean `list`?",
         f"23:22: there is no kind `{{'a': 'b'}}`: {', '.join(f'`{kind}`' for kind in KINDS)}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('at: query, do: redirect, to: "/a\\r\\nSet-Cookie: b"', "`to`: it must be a line"),
+        ('at: task, do: fail, message: "a\\x00b"', "`message`: it must be a line"),
+        ('at: task, do: partial, message: "a\\eb"', "`message`: it must be a line"),
+        ('at: submit, do: answer, code: Arrearage, message: "a\\n"', "`message`: it must be a"),
+        ('at: submit, do: answer, code: Arrearage, retry_after: "1\\r"', "`retry_after`: it must"),
+        ('at: query, do: flap, status: "\\ud800"', "`status`: it must be a line"),
+        ("at: task, do: partial, places: 3", "`places`: it must be a list, such as [1, 3]"),
+        ("at: task, do: fail, prompt: 5", "`prompt`: it must be text: put it in quotes"),
+        ("at: query, do: delay, seconds: 1 week", "`seconds`: write seconds, or 90s, 10m, 2h"),
+        ("at: query, do: delay, seconds: -1", "`seconds`: should be greater than or equal to 0"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_told_in_plain_words(problems, text, problem):
+    """No setting ends the header that it stands in, and none is told in a parser's words."""
+    (found,) = problems(f"faults: [{{{text}}}]")
+    assert problem in found
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from batchgen.sandbox import Fail, Faults, Partial, Point, Rule, Stuck
+from batchgen.sandbox import Delay, Fail, Faults, Partial, Point, Rule, Stuck
 
 pytestmark = pytest.mark.looptime
 
@@ -194,6 +194,17 @@ async def test_a_streamed_image_can_be_fetched_while_the_others_are_made(client)
         assert client.sandbox.bill().succeeded == 0
         (part,) = data["output"]["choices"][0]["message"]["content"]
         assert (await client.download(part["image"])).startswith(b"\x89PNG")
+
+
+async def test_a_rule_about_another_model_stops_no_stream(serving):
+    """The first image comes before the last is made, as if there were no rule."""
+    faults = Faults(Rule(Point.GENERATED, Delay(1), model="wan2.6-t2i"))
+    async with serving(faults=faults) as client:
+        body = asked("wan2.6-image", enable_interleave=True, max_images=5, stream=True)
+        url = client.sandbox.base_url + AT_ONCE
+        async with client.session.post(url, json=body, headers=client.headers | SSE) as response:
+            await response.content.readline()
+            assert client.sandbox.bill().succeeded == 0
 
 
 async def test_interleaving_needs_a_stream(client):

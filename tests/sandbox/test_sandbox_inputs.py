@@ -287,13 +287,13 @@ def message(url):
 
 CLEAR = inlined(picture(mode="RGBA"))
 TINY = inlined(video(1, (64, 64)), "video/mp4")
+SHORT = inlined(video(), "video/mp4")
 TAKEN = [
     ("wanx2.1-imageedit", edit(inlined(picture((600, 600), kind="TIFF"), "image/tiff"))),
     ("wan2.1-vace-plus", scene(inlined(picture((40, 40))), TINY)),
     ("wan2.5-i2i-preview", {"prompt": "x", "images": [inlined(picture((384, 3900)))]}),
     ("wan2.6-image", message(inlined(picture((240, 2400))))),
-    ("wan2.6-image", message(CLEAR)),
-    ("wan2.2-kf2v-flash", {"first_frame_url": CLEAR, "last_frame_url": CLEAR}),
+    ("wanx2.1-imageedit", edit(inlined(picture((600, 600), "RGBA")))),
     ("wan3.0-video", {"media": [{"type": "first_frame", "url": CLEAR}]}),
     ("wan2.7-r2v", {"media": [{"type": "first_frame", "url": CLEAR},
                               {"type": "reference_image", "url": CLEAR}]}),
@@ -303,7 +303,7 @@ TAKEN = [
 @pytest.mark.parametrize(("model", "given"), TAKEN)
 async def test_what_no_page_forbids_is_taken(inputs, model, given):
     """Neither sides, ratios nor formats are narrower than documented; nor is transparency refused
-    for anything but the first frames of image to video.
+    where no page speaks of it.
     """
     assert all(one.digest for one in await taken(inputs, model, given))
 
@@ -322,10 +322,20 @@ async def test_what_no_page_forbids_is_taken(inputs, model, given):
             "alpha channel",
         ),
         ("wan2.2-i2v-plus", {"img_url": CLEAR}, "alpha channel"),
+        ("wan2.2-kf2v-flash", {"first_frame_url": CLEAR}, "alpha channel"),
+        ("wan2.6-image", message(CLEAR), "alpha channel"),
+        ("wan2.7-image", message(CLEAR), "alpha channel"),
+        ("wan2.5-i2i-preview", {"images": [CLEAR]}, "alpha channel"),
+        ("wan2.6-r2v", {"reference_urls": [CLEAR]}, "alpha channel"),
+        (
+            "wan2.7-videoedit",
+            {"media": [{"type": "video", "url": SHORT}, {"type": "reference_image", "url": CLEAR}]},
+            "alpha channel",
+        ),
     ],
 )  # fmt: skip
 async def test_what_a_page_forbids_is_a_flaw(inputs, model, given, words):
-    """One beyond the bounds, or transparent where the first frame may not be."""
+    """One beyond the bounds, or transparent where a page says that it may not be."""
     with pytest.raises(Flaw, match=words):
         await taken(inputs, model, {"prompt": "x"} | given)
 

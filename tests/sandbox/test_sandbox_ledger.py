@@ -6,6 +6,14 @@ import asyncio
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchgen.sandbox.database import Database
+from batchgen.sandbox.models import Currency
+from batchgen.sandbox.orders import Order
+from batchgen.sandbox.tasks.store import Store
+from batchgen.sandbox.tasks.task import Task
 
 pytestmark = pytest.mark.looptime
 
@@ -89,3 +97,59 @@ async def test_requests_made_twice_are_named_with_their_tasks(serving):
         assert bill["equal"] == [
             {"account": "one", "model": "wan2.6-t2v", "tasks": [first, second]}
         ]
+
+
+@given(
+    made=st.lists(
+        st.tuples(
+            st.sampled_from(["one", "two"]),
+            st.sampled_from(["wan2.6-t2v", "wan2.5-t2v-preview"]),
+            st.integers(0, 3),
+            st.sampled_from(["succeeds", "fails", "cancelled", "runs", "waits"]),
+        ),
+        max_size=30,
+    )
+)
+def test_running_totals_are_what_the_file_says(made):
+    """Whatever was made and became of it: a bill that is added up anew is the same one."""
+    database = Database(None)
+    store = Store(database, Currency.USD)
+    for number, (account, model, digest, end) in enumerate(made, 1):
+        work = Order(
+            model=model, prompt="fox", seed=1, width=624, height=624, tier="480P", ratio="",
+            seconds=number, fps=30, sound=True, images=0, together=False, story=False,
+            extend=True, watermark=False, inputs=(), cost=number,
+        )  # fmt: skip
+        task = Task(
+            number=number, id=f"task {number}", request_id="r", account=account, model=model,
+            digest=f"{model}|{digest}", work=work,
+            code="E" if end == "fails" else None, message=None, created=1.0, ready=2.0, run=3.0,
+        )  # fmt: skip
+        store.create(task)
+        if end == "cancelled":
+            store.cancel(task.canceled(2.0))
+        elif end != "waits":
+            started = task.started(2.0)
+            store.update([started] if end == "runs" else [started, started.finished(5.0)])
+    assert store.bill() == Store(database, Currency.USD).bill()
+    assert store.bill().tasks_created == len(made)
+    database.close()
+
+
+def test_the_latest_repetitions_are_named(tmp_path):
+    """At most a hundred, the latest first, before and after a restart."""
+    database = Database(tmp_path / "sandbox.sqlite")
+    store = Store(database, Currency.USD)
+    for number in range(1, 251):
+        store.create(
+            Task(
+                number=number, id=f"task {number}", request_id="r", account="a", model="m",
+                digest=str(number % 125), work=None, code="E", message=None, created=1.0,
+                ready=2.0, run=None,
+            )
+        )  # fmt: skip
+    bill = store.bill()
+    assert (bill.equal_requests, len(bill.equal)) == (125, 100)
+    assert bill.equal[0].tasks == ("task 125", "task 250")
+    assert Store(database, Currency.USD).bill() == bill
+    database.close()

@@ -11,7 +11,7 @@ import av
 import pytest
 from PIL import Image
 
-from batchgen.sandbox.render import Renderer, _evict
+from batchgen.sandbox.render import Renderer
 from batchgen.sandbox.render.card import Card
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -122,25 +122,6 @@ def test_a_long_prompt_fits(tmp_path, prompt, width, height):
     assert beside.getbbox() is None
 
 
-def test_old_results_make_room_for_new_ones(tmp_path):
-    """The least recently used go first; the newest stays even when it alone is too large."""
-    for age, name in enumerate(("new", "middle", "old")):
-        (tmp_path / name).write_bytes(b"x" * 10)
-        os.utime(tmp_path / name, (1000 - age, 1000 - age))
-    _evict(tmp_path, 20)
-    assert {path.name for path in tmp_path.iterdir()} == {"new", "middle"}
-    _evict(tmp_path, 5)
-    assert {path.name for path in tmp_path.iterdir()} == {"new"}
-
-
-def test_what_is_being_made_is_let_alone(tmp_path):
-    """A part is about to change its name: nobody else may look for it under the old one."""
-    (tmp_path / "result").write_bytes(b"x" * 10)
-    (tmp_path / "other.part").symlink_to(tmp_path / "already renamed")
-    _evict(tmp_path, 5)
-    assert (tmp_path / "result").exists()
-
-
 async def test_a_result_wanted_by_many_is_rendered_once(tmp_path):
     """Two renderings of one result would write the same file; the second caller waits instead."""
     renderer = Renderer(tmp_path / "results", tmp_path)
@@ -182,3 +163,13 @@ asyncio.run(main())
         run.stdout
         == "the sandbox renders real files and lacks av: pip install 'batchgen[sandbox]'\n"
     )
+
+
+async def test_one_caller_that_goes_away_stops_no_other(tmp_path):
+    """The rendering goes on for those who still wait."""
+    renderer = Renderer(tmp_path / "results", tmp_path)
+    gone, waiting = (asyncio.create_task(renderer.file(CLIP, TASK, 0)) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert (await waiting).exists()
+    renderer.close()

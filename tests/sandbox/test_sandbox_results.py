@@ -70,6 +70,43 @@ async def test_a_range_the_file_does_not_have_gives_the_whole_file(client, heade
     assert client.answer.status == 200
 
 
+EARLIER, LATER = "Sun, 20 Sep 2026 00:00:00 GMT", "Sun, 27 Sep 2026 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"If-None-Match": "{etag}"}, 304),
+        ({"If-None-Match": '"OTHER", W/{etag}'}, 304),
+        ({"If-None-Match": "*"}, 304),
+        ({"If-None-Match": '"OTHER"'}, 200),
+        ({"If-None-Match": '"OTHER"', "If-Modified-Since": LATER}, 200),
+        ({"If-Modified-Since": "{modified}"}, 304),
+        ({"If-Modified-Since": EARLIER}, 200),
+        ({"If-Modified-Since": "yesterday"}, 200),
+        ({"If-Match": "{etag}"}, 200),
+        ({"If-Match": '"OTHER"'}, 412),
+        ({"If-Match": '"OTHER"', "If-None-Match": "{etag}"}, 412),
+        ({"If-Unmodified-Since": "{modified}"}, 200),
+        ({"If-Unmodified-Since": EARLIER}, 412),
+    ],
+)
+async def test_a_download_on_a_condition(client, headers, status):
+    """Who has the file gets 304 and no byte, who wants another one 412 in XML."""
+    url = await finished(client)
+    whole = await client.download(url)
+    given = client.answer.headers
+    etag, modified = given["ETag"], given["Last-Modified"]
+    headers = {k: v.format(etag=etag, modified=modified) for k, v in headers.items()}
+    body = await client.download(url, **headers)
+    assert client.answer.status == status
+    if status == 412:
+        assert b"<Code>PreconditionFailed</Code>" in body
+    else:
+        assert body == (whole if status == 200 else b"")
+        assert client.answer.headers["ETag"] == etag
+
+
 @pytest.mark.parametrize(
     ("old", "new", "code"),
     [
@@ -77,6 +114,7 @@ async def test_a_range_the_file_does_not_have_gives_the_whole_file(client, heade
         ("Expires=", "Expires=9", "SignatureDoesNotMatch"),
         (".mp4?", "-1.png?", "SignatureDoesNotMatch"),
         ("OSSAccessKeyId", "Other", "AccessDenied"),
+        ("OSSAccessKeyId=", "OSSAccessKeyId=Other", "InvalidAccessKeyId"),
     ],
 )
 async def test_a_changed_url_is_refused_in_xml(client, old, new, code):

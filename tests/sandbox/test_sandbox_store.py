@@ -164,6 +164,39 @@ async def test_a_folder_with_tasks_of_unknown_models(serving, tmp_path):
 
 
 @looptime
+async def test_a_folder_keeps_to_one_currency(serving, tmp_path):
+    """Amounts of two cannot be added: a region with another price list needs another folder."""
+    async with serving(tmp_path, region="cn-beijing") as client:
+        await client.task(duration=5, size="1280*720")
+        await asyncio.sleep(500)
+        bill = client.sandbox.bill()
+        assert (bill.currency, bill.amount) == ("CNY", 3_000_000)
+    with pytest.raises(ValueError, match="billed in CNY, and the region sells in USD"):
+        async with serving(tmp_path):
+            pass
+    async with serving(tmp_path, region="beijing") as client:
+        assert client.sandbox.bill() == bill
+
+
+@looptime
+async def test_a_folder_that_says_no_currency_is_in_dollars(serving, tmp_path):
+    """All were, before there was another; one without tasks takes any."""
+    async with serving(tmp_path / "used") as client:
+        await client.task()
+    async with serving(tmp_path / "new"):
+        pass
+    for name in ("used", "new"):
+        db = apsw.Connection(str(tmp_path / name / "sandbox.sqlite"))
+        db.execute("DELETE FROM memory WHERE name = 'currency'")
+        db.close()
+    with pytest.raises(ValueError, match="billed in USD"):
+        async with serving(tmp_path / "used", region="beijing"):
+            pass
+    async with serving(tmp_path / "new", region="beijing") as client:
+        assert client.sandbox.bill().currency == "CNY"
+
+
+@looptime
 async def test_models_of_a_persons_own(serving, tmp_path):
     """A file adds to those there are."""
     path = tmp_path / "models.yaml"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.sandbox.tasks.lanes import Lane
+from batchgen.sandbox.tasks.scheduler import Scheduler
 from batchgen.sandbox.tasks.task import Status, Task
 
 looptime = pytest.mark.looptime
@@ -191,3 +192,35 @@ def test_slots_are_never_exceeded_and_nobody_overtakes(work, slots):
         running = [t for t in ended if t.scheduled <= task.scheduled < t.ended]
         assert len(running) <= slots
         assert task.scheduled >= task.ready
+
+
+@looptime
+async def test_the_list_forgets_with_the_query(client):
+    """A day after its end a task is unknown to both, whatever window is asked for."""
+    task_id = await client.task()
+    start = {"start_time": "20260921000000", "end_time": "20260921235959"}
+    await asyncio.sleep(23 * 3600)
+    assert (await client.get("/tasks", **start))["total"] == 1
+    await asyncio.sleep(2 * 3600)
+    assert await client.status(task_id) == "UNKNOWN"
+    assert (await client.get("/tasks", **start))["total"] == 0
+
+
+@looptime
+async def test_the_list_of_another_region_is_empty(client):
+    """A sandbox plays one."""
+    await client.task()
+    assert (await client.get("/tasks", region="ap-southeast-1"))["total"] == 1
+    assert (await client.get("/tasks", region="cn-beijing"))["total"] == 0
+
+
+@looptime
+async def test_a_fast_sandbox_does_not_look_without_a_pause(serving, monkeypatch):
+    """Its alarms are a second apart at least, however many of its minutes pass in one."""
+    looks = []
+    ring = Scheduler._ring
+    monkeypatch.setattr(Scheduler, "_ring", lambda self: (looks.append(1), ring(self)))
+    async with serving(speed=1_000_000, events="http://127.0.0.1:9/") as client:
+        await client.get("/tasks")
+        await asyncio.sleep(20)
+        assert 10 <= len(looks) <= 21

@@ -168,6 +168,19 @@ async def test_a_policy_is_good_for_five_minutes(client):
     assert "<Message>Invalid according to Policy: Policy expired.</Message>" in body
 
 
+async def test_the_five_minutes_are_the_clients_own(serving):
+    """At a hundred times the speed, which speeds up no client."""
+    async with serving(speed=100) as client:
+        given = await policy(client)
+        assert given["expire_in_seconds"] == 300
+        await asyncio.sleep(299)
+        status, _ = await send(client, given["upload_host"], fields(given), picture())
+        assert status == 200
+        await asyncio.sleep(2)
+        late = fields(given, "late.png")
+        assert (await send(client, given["upload_host"], late, picture()))[0] == 403
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [

@@ -16,8 +16,6 @@ SELECT
     ),
     code, message, created, ready, run, status, scheduled, ended, CAST(seconds AS INTEGER), images, cost
 FROM task;
-DROP VIEW bill;
-DROP VIEW equal_requests;
 DROP TABLE task;
 DROP TABLE upload;
 DROP TABLE workspace_limit;

@@ -4,23 +4,20 @@
     state   what it shows
 
 The page is read-only and open to whoever sits at this machine: it needs no key. Two walls keep
-others out. It answers only where it was asked for by a loopback name, as a web page elsewhere could
-else have its own name resolve to this machine and read what is here. And its policy lets no script
-run but its own, and no string become markup: a prompt is somebody's text.
+others out. The service it is part of answers only where it was asked for by a loopback name. And
+its policy lets no script run but its own, and no string become markup: a prompt is somebody's text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from batchgen.sandbox.connections import is_loopback
 from batchgen.sandbox.face.state import Asked, Parts, state
 
-__all__ = ["local_only", "routes"]
+__all__ = ["routes"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -63,28 +60,7 @@ def routes(parts: Parts) -> list[web.RouteDef]:
     policy = _POLICY.format(results=parts.signer.origin)
     handlers = {f"/sandbox/{name}": _file(name, policy) for name in _FILES}
     handlers |= {"/": handlers.pop(f"/sandbox/{_PAGE}"), "/sandbox/state": answer_state}
-    return [
-        web.get(path, local_only(handler), allow_head=False) for path, handler in handlers.items()
-    ]
-
-
-def local_only(handler: Handler) -> Handler:
-    """Refuses a request that names another host than this machine (403)."""
-
-    async def checked(request: web.Request) -> web.StreamResponse:
-        if not is_loopback(_host_name(request.host)):
-            raise web.HTTPForbidden
-        return await handler(request)
-
-    return checked
-
-
-def _host_name(host: str) -> str:
-    """Of a `Host` header; "" where it is none."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    return [web.get(path, handler, allow_head=False) for path, handler in handlers.items()]
 
 
 def _file(name: str, policy: str) -> Handler:

@@ -7,15 +7,43 @@ bounds are checked where a script is read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, PositiveInt
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 HttpStatus = Annotated[int, Field(ge=200, le=599)]
-Text = Annotated[str, Field(coerce_numbers_to_str=True)]
+
+
+def _seconds(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    match = _TIME.fullmatch(value)
+    if match is None:
+        raise ValueError("write seconds, or 90s, 10m, 2h")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _printable(text: str) -> str:
+    if _UNPRINTABLE.search(text):
+        raise ValueError("it must be a line without control characters")
+    return text
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
+"""As a number, or with its unit."""
+
+Line = Annotated[str, AfterValidator(_printable)]
+"""A header is not ended by what stands in it, and XML cannot hold every character."""
+
+Word = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_printable)]
 """`retry_after: 3` is what people write."""
 
 
@@ -53,9 +81,9 @@ class Answer:
     """
 
     status: HttpStatus
-    code: Text
-    message: str = ""
-    retry_after: Text | None = None
+    code: Word
+    message: Line = ""
+    retry_after: Word | None = None
     """The header `Retry-After`, as it stands; the real service sends none."""
 
 
@@ -71,7 +99,7 @@ class Page:
 class Redirect:
     """Answer with a redirect to a URL; "" leads back to the same one, for ever."""
 
-    to: str = ""
+    to: Line = ""
     status: HttpStatus = 302
 
 
@@ -93,7 +121,7 @@ class Stall:
 class Delay:
     """Let seconds pass first: before the work, or between the work and the answer's first byte."""
 
-    seconds: NonNegativeFloat
+    seconds: Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +173,7 @@ class Endless:
 class Flap:
     """Show a task in another status than its own, with nothing but its id."""
 
-    status: str = "UNKNOWN"
+    status: Line = "UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +187,7 @@ class Omit:
 class Lag:
     """The list does not know tasks yet that are younger, in seconds of the sandbox's clock."""
 
-    seconds: NonNegativeFloat
+    seconds: Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +220,9 @@ class Fail:
     slot.
     """
 
-    code: str = "DataInspectionFailed"
-    message: str = "Input data may contain inappropriate content."
-    rendering: NonNegativeFloat | None = None
+    code: Line = "DataInspectionFailed"
+    message: Line = "Input data may contain inappropriate content."
+    rendering: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +236,7 @@ class Stuck:
 class Slow:
     """The task waits and renders so many times as long; 0 is at once."""
 
-    factor: NonNegativeFloat
+    factor: Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +244,8 @@ class Partial:
     """Images fail, unbilled, while the others of the task succeed; `places` count from one."""
 
     places: tuple[PositiveInt, ...] = (1,)
-    code: str = "DataInspectionFailed"
-    message: str = "Output data may contain inappropriate content."
+    code: Line = "DataInspectionFailed"
+    message: Line = "Output data may contain inappropriate content."
 
 
 Fate = Fail | Stuck | Slow | Partial

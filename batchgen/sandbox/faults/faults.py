@@ -48,9 +48,11 @@ class Faults:
         self._now = now
         self._origin = now()
 
-    def watches(self, point: Point) -> bool:
-        """Whether any rule is about this point."""
-        return any(rule.point is point for rule in self.rules)
+    def watches(self, point: Point, call: Call | None = None) -> bool:
+        """Whether any rule is about this point, and about this call, now or at another time."""
+        return any(
+            rule.point is point and (call is None or rule.matches(call)) for rule in self.rules
+        )
 
     def at(
         self,

@@ -39,16 +39,18 @@ from batchgen.sandbox.faults.sending import Gone, Line, send, whole
 Refuse = Callable[[web.Request, int, str, str], web.Response]
 """How an application words an error: status, code, message."""
 
+_TITLES = {503: "503 Service Temporarily Unavailable", 504: "504 Gateway Time-out"}
+"""As a gateway names them; every other page is of a bad one."""
+
 _HTML = (
-    b"<html>\r\n<head><title>Bad gateway</title></head>\r\n"
-    b"<body><h1>The upstream server did not answer.</h1></body>\r\n</html>\r\n"
+    "<html>\r\n<head><title>{title}</title></head>\r\n"
+    "<body><h1>The upstream server did not answer.</h1></body>\r\n</html>\r\n"
 )
 _XML = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n  <Code>InternalError</Code>\n'
     b"  <Message>We encountered an internal error. Please try again.</Message>\n</Error>\n"
 )
 _PAGES: dict[Content, tuple[str, bytes]] = {
-    Content.HTML: ("text/html", _HTML),
     Content.XML: ("application/xml", _XML),
     Content.EMPTY: ("application/json", b""),
     Content.GARBAGE: ("application/json", bytes(range(255, 127, -1)) * 4),
@@ -88,7 +90,7 @@ class _Passage:
                 instead = await self._before(self.faults.meets(self.way.before, self.call))
                 if instead is not None:
                     return instead
-            if not self.faults.watches(self.way.after):
+            if not self.faults.watches(self.way.after, self.call):
                 return await handler(self.request)
             return await self._answered(handler)
         except Gone:
@@ -141,6 +143,9 @@ class _Passage:
                 if retry_after is not None:
                     answer.headers["Retry-After"] = retry_after
                 return answer
+            case Page(Content.HTML, status):
+                page = _HTML.format(title=_TITLES.get(status, "502 Bad Gateway"))
+                return web.Response(status=status, text=page, content_type="text/html")
             case Page(content, status):
                 kind, body = _PAGES[content]
                 return web.Response(status=status, body=body, content_type=kind)

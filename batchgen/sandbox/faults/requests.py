@@ -99,7 +99,7 @@ def _task(request: web.Request, find: Find) -> Known | None:
 def _object(content: bytes | str) -> Mapping[str, Any]:
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 

@@ -137,7 +137,7 @@ class Rule:
 
     def applies(self, point: Point, call: Call, elapsed: float) -> bool:
         """Counts the call when it matches."""
-        if point is not self.point or not self._matches(call) or not self._in_time(elapsed):
+        if point is not self.point or not self.matches(call) or not self._in_time(elapsed):
             return False
         self.seen += 1
         return self._chosen()
@@ -151,7 +151,8 @@ class Rule:
         """Whether the call counted last is the first of a row of chosen ones."""
         return self.seen == 1 or (self.calls is not None and self.seen - 1 not in self.calls)
 
-    def _matches(self, call: Call) -> bool:
+    def matches(self, call: Call) -> bool:
+        """Whether it is about this call; it does not count it."""
         return (
             self._fits(call.model)
             and self.account in ("", call.account)

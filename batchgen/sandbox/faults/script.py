@@ -37,25 +37,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from pydantic_core import ErrorDetails
 
 from batchgen.sandbox.faults import refusals
-from batchgen.sandbox.faults.actions import KINDS, Action, Answer, Fail, Partial
+from batchgen.sandbox.faults.actions import KINDS, Action, Answer, Fail, Line, Partial, Seconds
 from batchgen.sandbox.faults.calls import AllOf, Chance, every, numbered
 from batchgen.sandbox.faults.entries import Entry, Problems, document, meant
 from batchgen.sandbox.faults.faults import Faults
 from batchgen.sandbox.faults.rules import POSSIBLE, Point, Rule
 
 _STORE = {Point.RESULT, Point.UPLOAD, Point.UPLOADED}
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
-
-
-def _seconds(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    match = _TIME.fullmatch(value)
-    if match is None:
-        raise ValueError("write seconds, or 90s, 10m, 2h")
-    return float(match[1]) * _UNITS[match[2]]
 
 
 def _probability(value: Any) -> Any:
@@ -71,7 +60,14 @@ def _numbered(value: Any) -> Container[int]:
     return numbered(str(word) for word in (value if isinstance(value, list) else [value]))
 
 
-_Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
+_PLAIN = {
+    "string_type": "it must be text: put it in quotes",
+    "tuple_type": "it must be a list, such as [1, 3]",
+    "int_type": "it must be a whole number",
+    "float_type": "it must be a number",
+    "bool_type": "it must be true or false",
+}
+"""What people are told instead of pydantic's words, by its kinds of mistake."""
 
 
 class _Which(BaseModel):
@@ -79,7 +75,7 @@ class _Which(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = ""
+    name: Line = ""
     calls: Annotated[Any, BeforeValidator(_numbered)] = None
     every: Annotated[int, Field(ge=1)] | None = None
     chance: Annotated[float, BeforeValidator(_probability), Field(ge=0, le=1)] | None = None
@@ -87,8 +83,8 @@ class _Which(BaseModel):
     prompt: str = ""
     account: str = ""
     task_status: Literal["", "PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELED"] = ""
-    after: _Seconds = 0.0
-    during: _Seconds = Field(default=float("inf"), alias="for")
+    after: Seconds = 0.0
+    during: Seconds = Field(default=float("inf"), alias="for")
 
     def rule(self, point: Point, action: Action, seed: str) -> Rule:
         """Raises TypeError where the action cannot be narrowed so."""
@@ -217,7 +213,8 @@ def _words(key: str, error: ErrorDetails, values: Mapping[str, Any]) -> str:
                 code, codes
             )
         return f"`{key}` is needed"
-    message = str(error.get("ctx", {}).get("error") or error["msg"])
+    told = _PLAIN.get(error["type"]) or error.get("ctx", {}).get("error") or error["msg"]
+    message = str(told)
     return f"`{key}`: {message.removeprefix('Input ')}"
 
 

@@ -5,7 +5,8 @@ Rules.
 1. The sandbox stays on this machine: `data:` media, those of a loopback address and those uploaded
    to the sandbox are used. A file from elsewhere is taken on trust: its size and length count as
    unknown, and it is drawn as a placeholder.
-2. A file is kept once, under the digest of its bytes, however often it is given.
+2. A file is kept once, under the digest of its bytes, however often it is given. The least recently
+   given make room for others, but none that a result may still be drawn from.
 3. What the service would complain about seconds later is a `Flaw` here.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Container, Sequence
 from contextlib import aclosing
 from importlib import import_module
 from pathlib import Path, PurePosixPath
@@ -25,11 +26,17 @@ from uuid import uuid4
 import aiohttp
 
 from batchgen.sandbox.connections import is_loopback
+from batchgen.sandbox.disk import Shelf
 from batchgen.sandbox.models import Flaw, InputKind, MediaRule, Model, invalid
 from batchgen.sandbox.orders import Input, Wanted
 
-FETCH_SECONDS = 10.0
+FETCH_SECONDS = 5.0
+"""Of the loop, for all media of a request together: a POST is not held for longer."""
+
 CHUNK = 1 << 18
+
+MOST_BYTES = 1 << 30
+"""Of media kept."""
 
 _UNREACHABLE = (
     "InvalidParameter.DataInspection",
@@ -64,12 +71,29 @@ class Measuring(Protocol):
 
 
 class Inputs:
-    """Files in `folder`. Raises ImportError without the extra `sandbox`."""
+    """Files in `folder`; `needed` names those that have to stay. Raises ImportError without the
+    extra `sandbox`.
+    """
 
-    def __init__(self, folder: Path, resolve: Resolve) -> None:
+    def __init__(
+        self, folder: Path, resolve: Resolve, needed: Callable[[], Container[str]] = tuple
+    ) -> None:
         self._measuring = cast("Measuring", import_module(".measuring", __package__))
         self._folder = folder
         self._resolve = resolve
+        self._shelf = Shelf(folder, MOST_BYTES, needed)
+
+    async def take_all(self, wanted: Sequence[Wanted], model: Model, account: str) -> list[Input]:
+        """All media of a request at the same time. Raises like `take`, for the first that fails."""
+        taken = await asyncio.gather(
+            *(self.take(each, model, account) for each in wanted), return_exceptions=True
+        )
+        inputs: list[Input] = []
+        for each in taken:
+            if isinstance(each, BaseException):
+                raise each
+            inputs.append(each)
+        return inputs
 
     async def take(self, wanted: Wanted, model: Model, account: str) -> Input:
         """Raises Flaw when the medium cannot be had or read, or is none that the model takes,
@@ -124,7 +148,7 @@ class Inputs:
                             raise invalid(f"the {rule.kind} is larger than {rule.megabytes} MB")
                         digest.update(chunk)
                         file.write(chunk)
-            return part.replace(self._folder / digest.hexdigest())
+            return self._shelf.put(part, digest.hexdigest())
         finally:
             part.unlink(missing_ok=True)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
+from pydantic import Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from batchgen.sandbox.models.geometry import AnyGeometry
 from batchgen.sandbox.models.media import CHECKED, INF, Media
 from batchgen.sandbox.models.prices import Currency, Prices, prices_in
+
+_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Path(StrEnum):
@@ -163,12 +166,12 @@ class Model:
     float_seconds: bool = False
     """Writes lengths with a fraction, even where it is none."""
     billed_input: BilledInput | None = None
-    per_second: int = 5
-    running: int = 5
-    queue_length: int = 500
-    queue: tuple[float, float] = (7.0, 10.0)
+    per_second: PositiveInt = 5
+    running: PositiveInt = 5
+    queue_length: NonNegativeInt = 500
+    queue: tuple[_Seconds, _Seconds] = (7.0, 10.0)
     """Shortest and longest wait for the start when a slot is free."""
-    run: tuple[float, float, float] = (120.0, 260.0, 420.0)
+    run: tuple[_Seconds, _Seconds, _Seconds] = (120.0, 260.0, 420.0)
     """Shortest, usual and longest rendering."""
     functions: Mapping[str, Model] = field(default_factory=dict)
     """What `input.function` makes of it; empty where the field is not read."""

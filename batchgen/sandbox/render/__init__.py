@@ -18,11 +18,12 @@ import asyncio
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from batchgen.sandbox.disk import whole
+from batchgen.sandbox.disk import Shelf
 from batchgen.sandbox.orders import Order
 
 MOST_BYTES = 1 << 30
@@ -55,6 +56,7 @@ class Renderer:
         self._inputs = inputs
         for each in (folder, inputs):
             each.mkdir(parents=True, exist_ok=True)
+        self._shelf = Shelf(folder, MOST_BYTES)
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="render")
         self._making: dict[str, asyncio.Future[Path]] = {}
 
@@ -78,25 +80,15 @@ class Renderer:
 
     def _made(self, key: str, order: Order, task_id: str, place: int) -> Path:
         path = self._folder / key
-        if path.exists():
+        with suppress(FileNotFoundError):
             os.utime(path)
             return path
-        with whole(path) as part:
+        part = path.with_suffix(".part")
+        try:
             self._studio.make(order, task_id, place, self._inputs, part)
-        _evict(self._folder, MOST_BYTES)
-        return path
-
-
-def _evict(folder: Path, most_bytes: int) -> None:
-    """Drop the least recently used files beyond the limit; never the newest."""
-    # What is still being made gets its name at any moment, and would be gone under the old one.
-    paths = [path for path in folder.iterdir() if path.suffix != ".part"]
-    files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in paths)
-    total = 0
-    for place, (_, size, path) in enumerate(reversed(files)):
-        total += size
-        if place and total > most_bytes:
-            path.unlink()
+            return self._shelf.put(part, key)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def _studio() -> Studio:

@@ -26,7 +26,7 @@ CREATE TABLE task (
     synchronous  INTEGER NOT NULL CHECK (synchronous IN (0, 1)), -- answered with its result, and no task to the client
     seconds      REAL NOT NULL,
     images       INTEGER NOT NULL,
-    cost         INTEGER NOT NULL             -- micro-USD, due on success
+    cost         INTEGER NOT NULL             -- micro-units of the currency in `memory`, due on success
 ) STRICT;
 
 CREATE INDEX task_active ON task (number) WHERE status IN ('PENDING', 'RUNNING');
@@ -49,23 +49,3 @@ CREATE TABLE workspace_limit (
     usage_limit_period    INTEGER,            -- seconds
     PRIMARY KEY (account, model)
 ) STRICT;
-
-CREATE VIEW bill AS
-SELECT
-    account,
-    model,
-    count(*)                                                      AS tasks,
-    count(*) FILTER (WHERE status = 'SUCCEEDED')                  AS succeeded,
-    count(*) FILTER (WHERE status = 'FAILED')                     AS failed,
-    count(*) FILTER (WHERE status = 'CANCELED')                   AS canceled,
-    coalesce(sum(seconds) FILTER (WHERE status = 'SUCCEEDED'), 0) AS seconds,
-    coalesce(sum(images) FILTER (WHERE status = 'SUCCEEDED'), 0)  AS images,
-    coalesce(sum(cost) FILTER (WHERE status = 'SUCCEEDED'), 0)    AS amount
-FROM task
-GROUP BY account, model;
-
-CREATE VIEW equal_requests AS
-SELECT account, min(model) AS model, count(*) AS tasks, json_group_array(id ORDER BY number) AS ids, max(number) AS newest
-FROM task
-GROUP BY account, digest
-HAVING count(*) > 1;

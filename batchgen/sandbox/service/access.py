@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batchgen.sandbox.clock import Clock
 from batchgen.sandbox.orders import Refusal
@@ -20,6 +20,7 @@ class Caller:
     account: str
     key_id: str
     """Names the key without giving it away."""
+    temporary: bool = False
 
 
 class Access:
@@ -45,11 +46,16 @@ class Access:
         return caller
 
     def temporary(self, caller: Caller, seconds: int) -> tuple[str, int]:
-        """A key for so many seconds of the clock, and when it expires in Unix seconds."""
+        """A key for so many of the clients' seconds, and when it expires, in Unix seconds of the
+        clock. Raises Refusal (403): a temporary key makes no other (*chosen*, or none would ever
+        expire).
+        """
+        if caller.temporary:
+            raise Refusal(403, "AccessDenied", "A temporary API key cannot create another one.")
         now = self._clock.now()
         self._temporary = {key: entry for key, entry in self._temporary.items() if entry[1] > now}
-        key, expires = f"st-{secrets.token_hex(16)}", int(now) + seconds
-        self._temporary[key] = (caller, expires)
+        key, expires = f"st-{secrets.token_hex(16)}", int(self._clock.later(seconds))
+        self._temporary[key] = (replace(caller, temporary=True), expires)
         return key, expires
 
     def _of_temporary(self, key: str) -> Caller | None:

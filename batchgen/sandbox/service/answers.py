@@ -66,13 +66,13 @@ def at_once(model: Model, order: Order, urls: Sequence[str], request_id: str) ->
     return {"output": output, "usage": _usage(model, order), "request_id": request_id}
 
 
-def detected(order: Order | Flaw, request_id: str) -> Answer:
+def detected(flaw: Flaw | None, request_id: str) -> Answer:
     """Whether a picture can become a digital human: billed whatever comes of it. The sandbox sees a
     person in every picture that keeps the model's rules.
     """
     output: Answer = (
-        {"check_pass": False, "code": order.code, "message": order.message}
-        if isinstance(order, Flaw)
+        {"check_pass": False, "code": flaw.code, "message": flaw.message}
+        if flaw
         else {"check_pass": True, "humanoid": True}
     )
     return {"output": output, "usage": {"image_count": 1}, "request_id": request_id}

@@ -4,6 +4,7 @@ Manage asynchronous tasks, 2026). Beside it, without a key: the sandbox's own pa
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from uuid import uuid4
@@ -11,8 +12,9 @@ from uuid import uuid4
 from aiohttp import web
 
 from batchgen.sandbox import face
+from batchgen.sandbox.connections import is_local
 from batchgen.sandbox.disk import in_words
-from batchgen.sandbox.faults import middleware
+from batchgen.sandbox.faults import middleware, refusals
 from batchgen.sandbox.models import Path
 from batchgen.sandbox.orders import Refusal
 from batchgen.sandbox.service.access import Access, Caller
@@ -31,8 +33,11 @@ from batchgen.sandbox.service.wire import (
     json_answer,
     key_id_key,
     request_id_key,
+    unreadable,
     whole_number,
 )
+
+_log = logging.getLogger(__name__)
 
 LARGEST_BODY = 64 << 20
 
@@ -80,17 +85,18 @@ class Api:
             _get("/quotas", limits.show),
             _post("/models/limits", limits.update),
             _post("/tokens", self._token),
-            web.get("/sandbox/bill", face.local_only(self._bill), allow_head=False),
+            web.get("/sandbox/bill", self._bill, allow_head=False),
         ]
 
     @web.middleware
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """A request id for every answer, the key before all else, refusals as flat JSON: the disk's
-        too, as throttling.
+        too, as throttling, and a mistake of the sandbox's own.
         """
         request_id = request[request_id_key] = str(uuid4())
         request[arrival_key] = self._parts.clock.now()
         try:
+            _check_name(request)
             if request.path.startswith("/api/"):
                 caller = self._caller(request)
                 request[account_key], request[key_id_key] = caller.account, caller.key_id
@@ -104,6 +110,16 @@ class Api:
         except web.HTTPException as error:
             code = error.reason.title().replace(" ", "")
             return flat_error(error.status, code, error.reason, request_id)
+        except web.RequestPayloadError:
+            request.content.feed_eof()  # or the server reads on, and stumbles itself
+            body = unreadable()
+            answer = flat_error(body.status, body.code, body.message, request_id)
+            answer.force_close()
+            return answer
+        except Exception:  # noqa: BLE001 - a bug must not become HTML
+            _log.exception("the sandbox has a bug; request %s is answered with 500", request_id)
+            internal = refusals.SERVICE["InternalError"]
+            return flat_error(internal.status, "InternalError", internal.message, request_id)
 
     def _caller(self, request: web.Request) -> Caller:
         caller = self._access.caller(request.headers.get("Authorization", ""))
@@ -121,7 +137,7 @@ class Api:
         seconds = whole_number(
             request.query, "expire_in_seconds", TOKEN_SECONDS, MOST_TOKEN_SECONDS
         )
-        caller = Caller(request[account_key], request[key_id_key])
+        caller = self._caller(request)
         token, expires = self._access.temporary(caller, seconds)
         return json_answer({"token": token, "expires_at": expires})
 
@@ -130,7 +146,14 @@ class Api:
 
     async def _dressed(self, request: web.Request, response: web.StreamResponse) -> None:
         if request.path.startswith("/api/"):
-            dress(request, response, request[arrival_key], self._parts.clock.now())
+            clock = self._parts.clock
+            dress(request, response, request[arrival_key], clock.now(), clock.speed)
+
+
+def _check_name(request: web.Request) -> None:
+    """Raises HTTPForbidden."""
+    if not is_local(request):
+        raise web.HTTPForbidden
 
 
 def _refused(request: web.Request, status: int, code: str, message: str) -> web.Response:

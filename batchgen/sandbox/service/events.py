@@ -40,9 +40,11 @@ PATIENCE = 10.0
 
 
 def check_url(url: str) -> None:
-    """Raises ValueError for one that leads away from this machine."""
+    """Raises ValueError for one that cannot be told, or leads away from this machine."""
     parts = urlsplit(url)
-    if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
+    if parts.scheme != "http":
+        raise ValueError(f"events need a URL that begins with http://, not {url.partition('?')[0]}")
+    if not is_loopback(parts.hostname or ""):
         raise ValueError(f"events go to this machine alone, not to {parts.hostname or 'nowhere'}")
 
 

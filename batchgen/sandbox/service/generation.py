@@ -11,8 +11,10 @@ Rules.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -23,10 +25,13 @@ from batchgen.sandbox.faults import refusals
 from batchgen.sandbox.models import Flaw, Model, Path
 from batchgen.sandbox.orders import Refusal
 from batchgen.sandbox.service import answers
-from batchgen.sandbox.service.intake import Intake, Request
+from batchgen.sandbox.service.intake import Intake
 from batchgen.sandbox.service.parts import Parts
 from batchgen.sandbox.service.wire import dumps, invalid, json_answer, request_id_key
 from batchgen.sandbox.tasks.task import Task
+
+PRESENCE = 10.0
+"""Seconds of the loop between two looks whether the client is still there."""
 
 
 class Generation:
@@ -44,11 +49,10 @@ class Generation:
                 "enable_interleave is for streamed answers alone: set stream to true and send"
                 " X-DashScope-SSE: enable."
             )
-        task = self._intake.task(request, taken, synchronous=True)
-        self._parts.scheduler.admit(task)
+        task = self._intake.admit(request, taken, synchronous=True)
         if streamed and task.code is None and task.run != inf:
             return await self._stream(request, taken.model, task)
-        ended = await self._ended(task)
+        ended = await self._ended(request, task)
         assert ended.work is not None
         urls = self._parts.signer.urls(ended)
         return json_answer(answers.at_once(taken.model, ended.work, urls, request[request_id_key]))
@@ -57,31 +61,32 @@ class Generation:
         """A picture that does not pass is an answer too, and billed."""
         _check_synchronous(request)
         taken = await self._intake.take(request, Path.FACE_DETECT)
-        billed = Request(
-            taken.model,
-            taken.body,
-            orders.read(taken.model, taken.body, (), taken.rng),
-            taken.digest,
-            taken.rng,
-        )
-        task = self._intake.task(request, billed, synchronous=True)
-        self._parts.scheduler.admit(task)
-        ended = await self._ended(task)
-        seen = taken.work if isinstance(taken.work, Flaw) else ended.work
-        assert seen is not None
-        return json_answer(answers.detected(seen, request[request_id_key]))
+        flaw = taken.given if isinstance(taken.given, Flaw) else None
+        looked_at = replace(taken, given=()) if flaw else taken
+        task = self._intake.admit(request, looked_at, synchronous=True)
+        await self._ended(request, task)
+        return json_answer(answers.detected(flaw, request[request_id_key]))
 
-    async def _ended(self, task: Task) -> Task:
+    async def _ended(self, request: web.Request, task: Task) -> Task:
         """When it has succeeded. Raises Refusal when it has failed."""
         while task.ended is None:
-            task = await self._parts.scheduler.change_of(task)
+            task = await self._change(request, task)
         if task.code is not None:
             known = refusals.SERVICE.get(task.code)
             raise Refusal(known.status if known else 400, task.code, task.message or "")
         return task
 
+    async def _change(self, request: web.Request, task: Task) -> Task:
+        """The task when its status has changed. Raises ConnectionResetError when nobody waits for
+        it any longer: one that is stuck would hold the request for ever.
+        """
+        while request.transport is not None:
+            with suppress(TimeoutError):
+                return await asyncio.wait_for(self._parts.scheduler.change_of(task), PRESENCE)
+        raise ConnectionResetError
+
     async def _stream(self, request: web.Request, model: Model, task: Task) -> web.StreamResponse:
-        started = await self._parts.scheduler.change_of(task)
+        started = await self._change(request, task)
         foreseen = started.foreseen()
         assert foreseen.work is not None
         assert started.scheduled is not None

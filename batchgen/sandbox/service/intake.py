@@ -4,13 +4,15 @@ Rules.
 1. The cheap checks refuse at once; what needs a closer look is a flaw, and the task is made to fail
    (see `orders`). A strict sandbox refuses that at once too.
 2. Every request makes a task. There is no idempotency.
+3. All limits are looked at before any is counted: a refused request takes nothing from another
+   limit. The queue is looked at again when the media are there, as others came meanwhile.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -45,10 +47,8 @@ class Request:
 
     model: Model
     body: Mapping[str, Any]
-    work: Order | Flaw
-    digest: str
-    rng: Random
-    """Decides what the request left open."""
+    given: Sequence[tuple[Wanted, Input]] | Flaw
+    """Its media, or why there are none."""
 
 
 class Intake:
@@ -57,40 +57,40 @@ class Intake:
         self._workspaces = Workspaces(parts.database)
 
     async def take(self, request: web.Request, path: str) -> Request:
-        """Raises Refusal."""
+        """Check it and fetch its media. Raises Refusal."""
         model, body = self._understood(await request.read(), path)
         orders.check_required(model, body)
         resolving = request.headers.get("X-DashScope-OssResourceResolve") == "enable"
         orders.check_uploads(body, resolving=resolving)
         self._check_limits(request[account_key], model)
-        given = await self._given(model, body, request[account_key])
-        number = self._parts.store.next_number()
-        prompt, parameters = orders.prompt_of(model, body), orders.section(body, "parameters")
+        return Request(model, body, await self._given(model, body, request[account_key]))
+
+    def admit(self, request: web.Request, taken: Request, *, synchronous: bool = False) -> Task:
+        """The task, durable. Raises Refusal."""
+        self._check_room(request[account_key], taken.model)
+        task = self._task(request, taken, synchronous=synchronous)
+        self._parts.scheduler.admit(task)
+        return task
+
+    def _task(self, request: web.Request, taken: Request, *, synchronous: bool) -> Task:
+        now, account, model = self._parts.clock.now(), request[account_key], taken.model
+        number, prompt = self._parts.store.next_number(), orders.prompt_of(model, taken.body)
         # The same prompt and seed as the same task of another day take the same time and look the
         # same.
-        rng = Random(f"{prompt}|{parameters.get('seed')}|{number}")  # noqa: S311 - nothing secret
-        work = _work(model, body, given, rng)
-        if isinstance(work, Flaw) and self._parts.conduct.strict:
-            raise Refusal.of(work)
-        if isinstance(work, Order):
-            work = replace(work, label=_label(request))
-        return Request(model, body, work, _digest(body, given), rng)
-
-    def task(self, request: web.Request, taken: Request, *, synchronous: bool = False) -> Task:
-        """The task, which nobody knows yet. No other may be made between `take` and this."""
-        now, account, model = self._parts.clock.now(), request[account_key], taken.model
-        prompt = orders.prompt_of(model, taken.body)
+        seed = orders.section(taken.body, "parameters").get("seed")
+        rng = Random(f"{prompt}|{seed}|{number}")  # noqa: S311 - nothing secret
+        work = self._work(request, taken, rng)
         fate = self._parts.faults.fate(model.name, prompt, account)
         # What a function or a mode changes, it may change about the times as well.
-        timed = model if isinstance(taken.work, Flaw) else orders.variant(model, taken.body)
-        course = course_of(timed, taken.work, fate, taken.rng, self._parts.conduct.failure_rate)
+        timed = model if isinstance(work, Flaw) else orders.variant(model, taken.body)
+        course = course_of(timed, work, fate, rng, self._parts.conduct.failure_rate)
         return Task(
-            number=self._parts.store.next_number(),
+            number=number,
             id=str(uuid4()),
             request_id=request[request_id_key],
             account=account,
             model=model.name,
-            digest=taken.digest,
+            digest=_digest(taken.body, taken.given),
             work=course.work,
             code=course.code,
             message=course.message,
@@ -119,19 +119,32 @@ class Intake:
             model.name, model.per_second, model.running, model.queue_length
         )
         own = self._workspaces.limit(account, model.name)
-        if own.requests is not None and not quotas.admits(
-            (*subject, "workspace"), own.requests, own.seconds
-        ):
+        counted: list[tuple[str, ...]] = [subject]
+        if own.requests is not None:
+            counted.append((*subject, "workspace"))
+            if not quotas.has_room(counted[-1], own.requests, own.seconds):
+                raise throttled()
+        if self._parts.conduct.steady_rise:
+            counted.append((*subject, "rise"))
+            self._check_rise(counted[-1])
+        if not quotas.has_room(subject, limits.per_second):
             raise throttled()
-        if self._parts.conduct.steady_rise and not quotas.rises_steadily((*subject, "rise")):
+        self._check_room(account, model)
+        for each in counted:
+            quotas.count(each)
+
+    def _check_rise(self, subject: Hashable) -> None:
+        """Raises Refusal."""
+        if not self._parts.quotas.rises_steadily(subject):
             raise Refusal(
                 429,
                 "Throttling.BurstRate",
                 "Request rate increased too quickly. To ensure system stability, please adjust"
                 " your client logic to scale requests more smoothly over time.",
             )
-        if not quotas.admits(subject, limits.per_second):
-            raise throttled()
+
+    def _check_room(self, account: str, model: Model) -> None:
+        """Raises Refusal."""
         if not self._parts.scheduler.has_room(account, model.name):
             # No page says how a full queue is refused; this is the family of its neighbours.
             raise Refusal(429, "Throttling", "Too many requests in route. Please try again later.")
@@ -140,24 +153,28 @@ class Intake:
         self, model: Model, body: Mapping[str, Any], account: str
     ) -> list[tuple[Wanted, Input]] | Flaw:
         try:
-            return [
-                (wanted, await self._parts.inputs.take(wanted, model, account))
-                for wanted in orders.media_in(model, body)
-            ]
+            wanted = orders.media_in(model, body)
+            return list(
+                zip(wanted, await self._parts.inputs.take_all(wanted, model, account), strict=True)
+            )
         except Flaw as flaw:
             return flaw
 
+    def _work(self, request: web.Request, taken: Request, rng: Random) -> Order | Flaw:
+        """Raises Refusal."""
+        work = _read(taken, rng)
+        if isinstance(work, Flaw):
+            if self._parts.conduct.strict:
+                raise Refusal.of(work)
+            return work
+        return replace(work, label=_label(request))
 
-def _work(
-    model: Model,
-    body: Mapping[str, Any],
-    given: Sequence[tuple[Wanted, Input]] | Flaw,
-    rng: Random,
-) -> Order | Flaw:
-    if isinstance(given, Flaw):
-        return given
+
+def _read(taken: Request, rng: Random) -> Order | Flaw:
+    if isinstance(taken.given, Flaw):
+        return taken.given
     try:
-        return orders.read(model, body, [taken for _, taken in given], rng)
+        return orders.read(taken.model, taken.body, [given for _, given in taken.given], rng)
     except Flaw as flaw:
         return flaw
 

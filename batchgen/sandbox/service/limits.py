@@ -1,5 +1,8 @@
 """The limits of models: to be read, and to be lowered for a workspace (Query model limits; Update
 model rate limits, 2026).
+
+A limit above the model's own is taken and changes nothing, as both are counted (*chosen*: no page
+says how it is refused).
 """
 
 from __future__ import annotations
@@ -34,8 +37,11 @@ class _Operation(StrEnum):
     DELETE = "DELETE"
 
 
-_Amount = Annotated[int, Field(ge=0)] | None
-_Seconds = Annotated[int, Field(gt=0)] | None
+MOST = 1 << 31
+"""Of all these numbers (*chosen*)."""
+
+_Amount = Annotated[int, Field(ge=0, le=MOST)] | None
+_Seconds = Annotated[int, Field(gt=0, le=MOST)] | None
 
 
 class _Change(BaseModel):

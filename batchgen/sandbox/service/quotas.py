@@ -19,11 +19,14 @@ class Quotas:
         self._admitted: defaultdict[Hashable, deque[float]] = defaultdict(deque)
 
     def admits(self, subject: Hashable, most: int, seconds: float = 1.0) -> bool:
-        recent = self._recent(subject, seconds)
-        if len(recent) >= most:
+        """Counts the request when there is room for it."""
+        if not self.has_room(subject, most, seconds):
             return False
-        recent.append(self._loop.time())
+        self.count(subject)
         return True
+
+    def has_room(self, subject: Hashable, most: int, seconds: float = 1.0) -> bool:
+        return len(self._recent(subject, seconds)) < most
 
     def rises_steadily(self, subject: Hashable) -> bool:
         """Whether a second more of this pace is no more than twice the second before; a first
@@ -31,10 +34,11 @@ class Quotas:
         """
         recent, last = self._recent(subject, 2.0), self._loop.time() - 1
         now = sum(time > last for time in recent)
-        if now + 1 > max(1, 2 * (len(recent) - now)):
-            return False
-        recent.append(self._loop.time())
-        return True
+        return now + 1 <= max(1, 2 * (len(recent) - now))
+
+    def count(self, subject: Hashable) -> None:
+        """A request was admitted now."""
+        self._admitted[subject].append(self._loop.time())
 
     def _recent(self, subject: Hashable, seconds: float) -> deque[float]:
         recent, start = self._admitted[subject], self._loop.time() - seconds

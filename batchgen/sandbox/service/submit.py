@@ -22,7 +22,6 @@ class Submission:
                 403, "AccessDenied", "current user api does not support synchronous calls."
             )
         taken = await self._intake.take(request, request.match_info["path"])
-        task = self._intake.task(request, taken)
         # Before the answer is written: a client that does not get it has a task all the same.
-        self._parts.scheduler.admit(task)
+        task = self._intake.admit(request, taken)
         return json_answer(answers.submitted(task))

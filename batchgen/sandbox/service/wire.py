@@ -35,15 +35,20 @@ def invalid(message: str) -> Refusal:
     return Refusal(400, "InvalidParameter", message)
 
 
+def unreadable() -> Refusal:
+    return invalid("Required body invalid, please check the request body format.")
+
+
 def body_of(content: bytes) -> dict[str, Any]:
     """The JSON object of a POST. Raises Refusal."""
     try:
         body = json.loads(content)
-        dumps(body).encode()  # half a character can be read, but never be written again
-    except ValueError:
+        # Half a character and NaN can be read, but never be written again.
+        dumps(body).encode()
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise invalid("Required body invalid, please check the request body format.")
+        raise unreadable()
     return body
 
 
@@ -56,14 +61,17 @@ def whole_number(query: Mapping[str, str], name: str, default: int, most: int) -
 
 
 def dumps(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def dress(request: web.Request, response: web.StreamResponse, arrived: float, now: float) -> None:
+def dress(
+    request: web.Request, response: web.StreamResponse, arrived: float, now: float, speed: float
+) -> None:
     """The headers of the service's gateway, as published answers have them (May 2025): a GET has no
-    `x-request-id`, and another content type. Times are Unix seconds.
+    `x-request-id`, and another content type. Times are Unix seconds; what the answer took counts
+    the client's.
     """
-    took = str(round((now - arrived) * 1000))
+    took = str(round((now - arrived) / speed * 1000))
     response.headers.update(
         {
             "Server": "istio-envoy",

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from batchgen.sandbox.clock import Clock
 from batchgen.sandbox.disk import in_words
@@ -24,6 +26,8 @@ LARGEST_FIELD = 8 << 10
 LONGEST_KEY = 1023
 """Bytes (Object Storage Service, Object names)."""
 
+_MALFORMED = "The body of your POST request is not well-formed."
+
 
 class Forms:
     def __init__(self, uploads: Uploads, signer: Signer, clock: Clock) -> None:
@@ -36,14 +40,19 @@ class Forms:
             return await self._stored(request)
         except FormRefused as refusal:
             return refused(refusal.status, refusal.code, refusal.message)
+        except (ValueError, BadHttpMessage):  # what aiohttp finds wrong with a form's parts
+            return refused(400, "MalformedPOSTRequest", _MALFORMED)
+        except web.RequestPayloadError:
+            request.content.feed_eof()  # or the server reads on, and stumbles itself
+            answer = refused(400, "MalformedPOSTRequest", _MALFORMED)
+            answer.force_close()
+            return answer
         except OSError as error:
             return refused(503, "ServiceUnavailable", in_words(error))
 
     async def _stored(self, request: web.Request) -> web.Response:
         if request.content_type != "multipart/form-data":
-            raise FormRefused(
-                400, "MalformedPOSTRequest", "The body of your POST request is not well-formed."
-            )
+            raise FormRefused(400, "MalformedPOSTRequest", _MALFORMED)
         fields, file = await _form(request)
         policy = Policy.of(fields, self._signer)
         policy.check(fields, self._clock.now())
@@ -65,17 +74,12 @@ class Forms:
 async def _form(request: web.Request) -> tuple[dict[str, str], BodyPartReader]:
     """The fields before the file, and the file. What comes after it is not looked at."""
     fields: dict[str, str] = {}
-    try:
-        async for part in await request.multipart():
-            if not isinstance(part, BodyPartReader):
-                break
-            if part.name == "file":
-                return fields, part
-            fields[part.name or ""] = await _text(part)
-    except ValueError:
-        raise FormRefused(
-            400, "MalformedPOSTRequest", "The body of your POST request is not well-formed."
-        ) from None
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader):
+            break
+        if part.name == "file":
+            return fields, part
+        fields[part.name or ""] = await _text(part)
     raise FormRefused(400, "InvalidArgument", "POST requires exactly one file upload per request.")
 
 
@@ -105,6 +109,9 @@ async def _written(file: BodyPartReader, path: Path, most_bytes: int) -> str:
                 )
             digest.update(chunk)
             await loop.run_in_executor(None, target.write, chunk)
+        target.flush()
+        # Before the row that says there is a file.
+        await loop.run_in_executor(None, os.fsync, target.fileno())
     return digest.hexdigest().upper()
 
 

@@ -5,6 +5,7 @@ The URL is OSS's: the path names the file, `Expires` is in Unix seconds, and `Si
 SHA1 over both and the method, so that a URL to GET is none to HEAD (Object Storage Service, Include
 signatures in URLs). Refusals are OSS's XML. Ranges follow OSS's default behaviour too: a range that
 the file does not have is answered with the whole file (GetObject, `x-oss-range-behavior`).
+Conditions are those of HTTP (GetObject, Request headers; RFC 9110, 13.2.2).
 """
 
 from __future__ import annotations
@@ -12,23 +13,28 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import logging
 import re
 from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from batchgen.sandbox.clock import Clock
+from batchgen.sandbox.connections import is_local
 from batchgen.sandbox.disk import in_words
-from batchgen.sandbox.faults import Faults, middleware
+from batchgen.sandbox.faults import Faults, middleware, refusals
 from batchgen.sandbox.render import Renderer
 from batchgen.sandbox.storage.forms import Forms
-from batchgen.sandbox.storage.signer import Signer
+from batchgen.sandbox.storage.signer import ACCESS_KEY_ID, Signer
 from batchgen.sandbox.storage.uploads import FORM_PATH, Uploads
 from batchgen.sandbox.storage.xml import refused, request_id
 from batchgen.sandbox.tasks.scheduler import Scheduler
 from batchgen.sandbox.tasks.task import Status, Task
+
+_log = logging.getLogger(__name__)
 
 _RESULT = re.compile(r"/1d/.+/(?P<task>[0-9a-f-]{36}?)(?:-(?P<place>\d+)\.png|\.mp4)")
 
@@ -58,7 +64,7 @@ class ObjectStore:
             refuse=lambda _, *refusal: refused(*refusal),
             account=lambda _: "",
         )
-        application = web.Application(middlewares=[misbehaving])
+        application = web.Application(middlewares=[_answered, misbehaving])
         application.on_response_prepare.append(_named)
         application.router.add_post(FORM_PATH, self._forms.post)
         application.router.add_get("/{key:.*}", self._get)
@@ -85,6 +91,12 @@ class ObjectStore:
                 403,
                 "AccessDenied",
                 "You have no right to access this object because of bucket acl.",
+            )
+        if query["OSSAccessKeyId"] != ACCESS_KEY_ID:
+            return refused(
+                403,
+                "InvalidAccessKeyId",
+                "The OSS Access Key Id you provided does not exist in our records.",
             )
         text = self._signer.result_text(request.path, query["Expires"], request.method)
         if not self._signer.is_right(query["Signature"], text):
@@ -121,16 +133,25 @@ class ObjectStore:
 
 
 def _sent(request: web.Request, content: bytes, task: Task) -> web.Response:
-    etag = hashlib.md5(content, usedforsecurity=False)
-    span = _range(request, len(content), etag.hexdigest().upper())
+    md5 = hashlib.md5(content, usedforsecurity=False)
+    etag, modified = md5.hexdigest().upper(), int(task.ended or 0)
+    if _has_changed(request, etag, modified):
+        return refused(
+            412,
+            "PreconditionFailed",
+            "At least one of the pre-conditions you specified did not hold.",
+        )
+    version = {"ETag": f'"{etag}"', "Last-Modified": formatdate(modified, usegmt=True)}
+    if _is_known(request, etag, modified):
+        return web.Response(status=304, headers=version)
+    span = _range(request, len(content), etag)
     response = web.Response(
         status=206 if span else 200,
-        headers={
+        headers=version
+        | {
             "Content-Type": "image/png" if request.path.endswith(".png") else "video/mp4",
             "Accept-Ranges": "bytes",
-            "ETag": f'"{etag.hexdigest().upper()}"',
-            "Last-Modified": formatdate(task.ended, usegmt=True),
-            "Content-MD5": base64.b64encode(etag.digest()).decode(),
+            "Content-MD5": base64.b64encode(md5.digest()).decode(),
             "x-oss-object-type": "Normal",
             "x-oss-storage-class": "Standard",
         },
@@ -139,6 +160,27 @@ def _sent(request: web.Request, content: bytes, task: Task) -> web.Response:
     if span:
         response.headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{len(content)}"
     return response
+
+
+def _has_changed(request: web.Request, etag: str, modified: int) -> bool:
+    """Whether a client wants another version than this one, or none this new."""
+    if "If-Match" in request.headers:
+        return not _names(request.headers["If-Match"], etag)
+    since = request.if_unmodified_since
+    return since is not None and modified > since.timestamp()
+
+
+def _is_known(request: web.Request, etag: str, modified: int) -> bool:
+    """Whether a client has this version already; an ETag says more than a time."""
+    if "If-None-Match" in request.headers:
+        return _names(request.headers["If-None-Match"], etag)
+    since = request.if_modified_since
+    return since is not None and modified <= since.timestamp()
+
+
+def _names(header: str, etag: str) -> bool:
+    tags = {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
+    return not tags.isdisjoint({"*", etag})
 
 
 def _range(request: web.Request, size: int, etag: str) -> range | None:
@@ -152,6 +194,21 @@ def _range(request: web.Request, size: int, etag: str) -> range | None:
         return range(*request.http_range.indices(size)) or None
     except ValueError:
         return None
+
+
+@web.middleware
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever happens, the answer is the store's XML."""
+    if not is_local(request):
+        return refused(403, "AccessDenied", "This machine is not asked for by a name of its own.")
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception:  # noqa: BLE001 - a bug must not become HTML
+        _log.exception("the object store failed at a %s", request.method)
+        known = refusals.STORE["InternalError"]
+        return refused(known.status, "InternalError", known.message)
 
 
 async def _named(_: web.Request, response: web.StreamResponse) -> None:

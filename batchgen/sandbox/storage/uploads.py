@@ -3,8 +3,11 @@
 Rules.
 1. A file is bound to the account and the model it was uploaded for. Nothing has to remember that:
    the directory's name holds a tag over both, which only the sandbox can make.
-2. It lives for 48 hours of the clock, over restarts too.
+2. It lives for 48 hours of the clock, over restarts too. The leave to upload it counts the clients'
+   seconds, as they hurry no more at a higher speed.
 3. A key is used once; a second file of its name is refused.
+4. A file is on the disk before its row is. One that a kill left without a row goes at the next
+   start.
 """
 
 from __future__ import annotations
@@ -42,12 +45,13 @@ class Uploads:
         self._signer = signer
         self._clock = clock
         folder.mkdir(parents=True, exist_ok=True)
+        self._forget_old()
+        self._remove_unknown()
 
     def policy(self, account: str, model: str, megabytes: int) -> dict[str, Any]:
         """What an account needs to upload files for a model."""
-        now = self._clock.now()
-        directory = self._directory(account, model, now)
-        document = policy.issue(directory, now + POLICY_SECONDS, megabytes << 20)
+        directory = self._directory(account, model, self._clock.now())
+        document = policy.issue(directory, self._clock.later(POLICY_SECONDS), megabytes << 20)
         return {
             "policy": document,
             "signature": self._signer.sign(document),
@@ -106,6 +110,12 @@ class Uploads:
             self._path(key).unlink(missing_ok=True)
         if old:
             self._database.write("DELETE FROM upload WHERE created <= ?", horizon)
+
+    def _remove_unknown(self) -> None:
+        known = {self._path(key) for (key,) in self._database.rows("SELECT key FROM upload")}
+        for path in self._folder.iterdir():
+            if path not in known:
+                path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         """A key is a client's words, and no name for a file."""

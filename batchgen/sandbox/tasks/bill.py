@@ -50,4 +50,5 @@ class Bill:
     models: tuple[BillLine, ...]
     equal: tuple[Equal, ...]
     """The latest of the requests that were made several times."""
-    currency: str = "USD"
+    currency: str
+    """By its ISO 4217 code."""

@@ -23,7 +23,9 @@ RETENTION = 24 * 3600.0
 """Seconds a task is known and its results can be fetched, counted from its end."""
 
 LONGEST_ALARM = 60.0
-"""Seconds of the clock: slots that were taken away may be back without any change of a task."""
+"""Seconds of the clock, and at least one of the loop: slots that were taken away may be back
+without any change of a task.
+"""
 
 
 class Room(NamedTuple):
@@ -79,16 +81,18 @@ class Scheduler:
         return task
 
     def listed(self, account: str, query: Query) -> tuple[int, list[Task]]:
-        """See Store.listed."""
+        """See Store.listed. A task that cannot be asked for any more, 24 hours after its end, is
+        not listed either (*chosen*: the page bounds the window by the creation alone).
+        """
         self.settle()
-        return self._store.listed(account, query)
+        return self._store.listed(account, query, self._clock.now() - RETENTION)
 
     def cancel(self, account: str, task_id: str) -> bool:
         """Whether it was still PENDING; a task under inspection is."""
         task = self.find(account, task_id)
         if task is None or task.status is not Status.PENDING:
             return False
-        self._store.update([task.canceled(self._clock.now())])
+        self._store.cancel(task.canceled(self._clock.now()))
         self._lanes[account, task.model].drop(task)
         return True
 
@@ -110,6 +114,10 @@ class Scheduler:
         """Call it with every task that succeeds or fails from now on, when its end has come."""
         self._listeners.append(listener)
         self._arm()
+
+    def inputs_needed(self) -> set[str]:
+        """The digests of the media that a result may still be drawn from."""
+        return self._store.inputs_since(self._clock.now() - RETENTION)
 
     def bill(self) -> Bill:
         self.settle()
@@ -168,7 +176,7 @@ class Scheduler:
             ),
             default=float("inf"),
         )
-        due = min(due, self._clock.now() + LONGEST_ALARM)
+        due = min(due, max(self._clock.now() + LONGEST_ALARM, self._clock.later(1.0)))
         self._alarm = self._clock.at(due, self._ring)
 
     def _ring(self) -> None:

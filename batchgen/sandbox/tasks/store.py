@@ -5,20 +5,19 @@ power cut must not take away what a client may rely on.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from batchgen.sandbox.database import Database
+from batchgen.sandbox.models import Currency
 from batchgen.sandbox.orders import Order
-from batchgen.sandbox.tasks.bill import Bill, BillLine, Equal
+from batchgen.sandbox.tasks.bill import Bill
+from batchgen.sandbox.tasks.ledger import Ledger
 from batchgen.sandbox.tasks.task import Status, Task
 
 SEARCHED = 20_000
 """Tasks that one search of a person looks through."""
-
-EQUAL_SHOWN = 100
-"""Requests made several times that a bill names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,26 +37,44 @@ class Query:
 
 
 class Store:
-    """Everything raises OSError where the disk refuses, and has done nothing then."""
+    """All tasks, billed in one currency: amounts of two cannot be added. Everything raises OSError
+    where the disk refuses, and has done nothing then.
+    """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, currency: Currency) -> None:
+        """Raises ValueError where the tasks there are were billed in another currency."""
         self._database = database
         self._number: int = database.value("SELECT coalesce(max(number), 0) FROM task")
+        # A file that does not say is of a time when all was billed in dollars.
+        billed = database.recall("currency") or Currency.USD
+        if self._number and billed != currency:
+            raise ValueError(
+                f"its tasks are billed in {billed}, and the region sells in {currency}: a folder"
+                " keeps to one currency"
+            )
+        database.remember("currency", currency)
+        self._ledger = Ledger(database, currency)
 
     def next_number(self) -> int:
         return self._number + 1
 
     def create(self, task: Task) -> None:
         """On the disk when this returns."""
+        equal = self._ledger.equal_to(task)
         with self._database.synced():
             self._database.write(_INSERT, _columns(task))
         self._number = task.number
+        self._ledger.created(task, equal)
 
-    def update(self, tasks: Iterable[Task]) -> None:
-        self._database.write_all(
-            "UPDATE task SET status = ?, scheduled = ?, ended = ? WHERE number = ?",
-            ((task.status, task.scheduled, task.ended, task.number) for task in tasks),
-        )
+    def update(self, tasks: Sequence[Task]) -> None:
+        self._write(tasks)
+        self._ledger.ended(tasks)
+
+    def cancel(self, task: Task) -> None:
+        """Like `update`, and on the disk when this returns."""
+        with self._database.synced():
+            self._write([task])
+        self._ledger.ended([task])
 
     def find(self, task_id: str) -> Task | None:
         return next(iter(self._tasks("id = ?", (task_id,))), None)
@@ -70,17 +87,17 @@ class Store:
         """The models of all tasks there are."""
         return {name for (name,) in self._database.rows("SELECT DISTINCT model FROM task")}
 
-    def listed(self, account: str, query: Query) -> tuple[int, list[Task]]:
-        """How many tasks there are, and those of the page, newest first. What a POST answered with
-        its result is no task to the client.
+    def listed(self, account: str, query: Query, horizon: float) -> tuple[int, list[Task]]:
+        """How many tasks there are that had not ended by the horizon, and those of the page, newest
+        first. What a POST answered with its result is no task to the client.
         """
         where = (
             "account = :account AND synchronous = 0 AND created BETWEEN :start AND :end"
             " AND :model IN ('', model) AND :status IN ('', status) AND :task_id IN ('', id)"
-            " AND :key_id IN ('', key_id)"
+            " AND :key_id IN ('', key_id) AND coalesce(ended >= :horizon, TRUE)"
         )
         values = {each.name: getattr(query, each.name) for each in fields(query)}
-        values |= {"account": account, "skipped": (query.page - 1) * query.size}
+        values |= {"account": account, "horizon": horizon, "skipped": (query.page - 1) * query.size}
         total = self._database.value(f"SELECT count(*) FROM task WHERE {where}", values)  # noqa: S608
         page = "ORDER BY created DESC, number DESC LIMIT :size OFFSET :skipped"
         return total, self._tasks(f"{where} {page}", values)
@@ -108,25 +125,21 @@ class Store:
         return tasks, end if end > 1 else None
 
     def bill(self) -> Bill:
-        lines = tuple(BillLine(*row) for row in self._database.rows("SELECT * FROM bill"))
-        equal = self._database.rows(
-            "SELECT account, model, ids FROM equal_requests ORDER BY newest DESC LIMIT ?",
-            (EQUAL_SHOWN,),
+        return self._ledger.bill()
+
+    def inputs_since(self, horizon: float) -> set[str]:
+        """The digests of the media of all tasks that had not ended by then."""
+        rows = self._database.rows(
+            "SELECT DISTINCT given.value ->> 'digest' FROM task, json_each(work, '$.inputs') given"
+            " WHERE ended IS NULL OR ended > ?",
+            (horizon,),
         )
-        repeated = "SELECT coalesce(sum(tasks - 1), 0) FROM equal_requests"
-        return Bill(
-            tasks_created=sum(line.tasks for line in lines),
-            succeeded=sum(line.succeeded for line in lines),
-            failed=sum(line.failed for line in lines),
-            canceled=sum(line.canceled for line in lines),
-            video_seconds=sum(line.seconds for line in lines),
-            images=sum(line.images for line in lines),
-            amount=sum(line.amount for line in lines),
-            equal_requests=self._database.value(repeated),
-            models=lines,
-            equal=tuple(
-                Equal(account, model, tuple(json.loads(ids))) for account, model, ids in equal
-            ),
+        return {digest for (digest,) in rows}
+
+    def _write(self, tasks: Sequence[Task]) -> None:
+        self._database.write_all(
+            "UPDATE task SET status = ?, scheduled = ?, ended = ? WHERE number = ?",
+            ((task.status, task.scheduled, task.ended, task.number) for task in tasks),
         )
 
     def _tasks(self, where: str, values: Any) -> list[Task]:
