@@ -109,7 +109,7 @@ def _check_other(
         if value != CUT:
             yield Complaint((key,), f"{key} must be {CUT}, not {reprlib.repr(value)}")
     elif key in EXTRA:
-        yield from _check_extra(terms, key, value)
+        yield from _check_extra(model, terms, key, value, known)
     elif key in known:
         taken = f"it takes {', '.join(terms.keys)}"
         yield Complaint((key,), f"{model} does not take {key}", taken)
@@ -119,20 +119,28 @@ def _check_other(
         yield Complaint((key,), f"unknown key {reprlib.repr(key)}", hint)
 
 
-def _check_extra(terms: Terms, key: str, value: object) -> Iterator[Complaint]:
+def _check_extra(
+    model: str, terms: Terms, key: str, value: object, known: Collection[str]
+) -> Iterator[Complaint]:
+    """What the catalog knows may change what is billed: it does not pass unchecked."""
     if not isinstance(value, Mapping):
         yield Complaint((key,), f"{key} must be a mapping of names to values")
         return
-    taken = [name for name in value if name in {*terms.keys, *terms.refused, *_NOT_EXTRA}]
+    own = {*terms.keys, *terms.refused, *_NOT_EXTRA}
+    taken = [name for name in value if name in own or name in known]
     for name in taken:
-        yield Complaint((key, name), f"{key} may not set {name}", "the job's own keys say it")
+        hint = "the job's own keys say it" if name in own else f"{model} does not take it"
+        yield Complaint((key, name), f"{key} may not set {name}", hint)
     try:
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         yield Complaint((key,), f"{key} cannot be sent as JSON: {error}")
         return
     if value and not taken:
-        message = f"nothing checks {key}: it is sent as it is, and billed as the service reads it"
+        message = (
+            f"nothing checks {key}: it is sent as it is, billed as the service reads it,"
+            " and beyond what a budget covers"
+        )
         yield Complaint((key,), message, severity=Severity.WARNING)
 
 

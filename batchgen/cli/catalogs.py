@@ -56,10 +56,16 @@ def _region(catalog: Catalog, flag: str | None) -> Region:
 def _found(catalog: Catalog, name: str) -> Model:
     model = catalog.find(name)
     if model is None:
-        near = catalog.nearest(name)
-        hint = f"Did you mean {near}?" if near else "batchgen models lists them."
-        raise Mistake(f"There is no model {name}.", hint=hint)
+        raise Mistake(f"There is no model {name}.", hint=_instead(catalog, name))
     return model
+
+
+def _instead(catalog: Catalog, name: str) -> str:
+    for model in catalog.models.values():
+        if model.check_model is not None and model.check_model.model == name:
+            return f"It is no job of its own: `detect: true` of {model.name} asks it."
+    near = catalog.nearest(name)
+    return f"Did you mean {near}?" if near else "batchgen models lists them."
 
 
 def show_schema(screen: Screen, *, catalog_files: Sequence[Path]) -> ExitCode:

@@ -291,15 +291,24 @@ def test_a_key_set_to_null_is_a_key_not_given():
     assert request == MODELS["wan2.6-t2v"].request(PROMPT, {})
 
 
+@pytest.mark.parametrize("name", ["resolution", "n", "mode"])
+def test_what_sets_a_price_elsewhere_goes_no_way_around(name):
+    """A key that the catalog knows of other models could cost more than is set aside."""
+    [fault] = complaints("wan2.6-t2v", extra_parameters={name: 4})
+    assert (fault.path, fault.message) == (
+        ("extra_parameters", name),
+        f"extra_parameters may not set {name}",
+    )
+    assert fault.hint == "wan2.6-t2v does not take it"
+
+
 @pytest.mark.parametrize("key", ["extra_input", "extra_parameters"])
 def test_what_nothing_checks_is_warned_of(key):
     """The way around the catalog stays open, and says that it is one."""
     [warning] = complaints("wan2.6-t2v", **{key: {"new": 1}})
     assert warning.severity is Severity.WARNING
-    assert (warning.path, warning.message) == (
-        (key,),
-        f"nothing checks {key}: it is sent as it is, and billed as the service reads it",
-    )
+    said = "it is sent as it is, billed as the service reads it, and beyond what a budget covers"
+    assert (warning.path, warning.message) == ((key,), f"nothing checks {key}: {said}")
     assert complaints("wan2.6-t2v", **{key: {}}) == []
 
 

@@ -72,7 +72,11 @@ def test_one_model_with_an_example(night, capsys):
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("wan2.6-r2w", "Did you mean wan2.6-r2v?"), ("sora", "batchgen models lists them.")],
+    [
+        ("wan2.6-r2w", "Did you mean wan2.6-r2v?"),
+        ("wan2.2-s2v-detect", "It is no job of its own: `detect: true` of wan2.2-s2v asks it."),
+        ("sora", "batchgen models lists them."),
+    ],
 )
 def test_a_model_that_does_not_exist(capsys, name, hint):
     """A misspelt name is guessed, exit code 2; a program reads it as JSON."""
@@ -165,3 +169,18 @@ def test_a_run_warns_unless_it_is_quiet(warned, capsys):
     assert f"warning: {warned}" in capsys.readouterr().err
     assert main(["run", "night.yaml", "--quiet"]) == 2
     assert warned not in capsys.readouterr().err
+
+
+def test_what_a_list_of_media_takes_together_is_told(capsys):
+    """Combinations, counts and lengths of all together, as they are checked."""
+    assert main(["models", "wan2.7-i2v"]) == 0
+    assert "first_frame + last_frame + driving_audio" in capsys.readouterr().out
+    assert main(["models", "wan3.0-video"]) == 0
+    told = capsys.readouterr().out
+    assert "up to 5 of it, 15 seconds together, 30 seconds together with the result" in told
+    assert "no file with link" in told
+    assert "a last_frame only with a first_frame" in told
+    assert main(["models", "wan2.7-r2v"]) == 0
+    told = capsys.readouterr().out
+    assert "1 to 5 of reference_image or reference_video" in told
+    assert "may have a reference_voice" in told

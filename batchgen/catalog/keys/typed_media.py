@@ -170,9 +170,20 @@ class TypedMedia(MediaKey):
         return (accepts,) if accepts else ()
 
     def describe(self) -> str:
-        return "a list of {type, url}: " + "; ".join(
-            f"{kind} ({accepts.describe()})" for kind, accepts in self.types.items()
-        )
+        kinds = [f"{kind} ({_described(accepts)})" for kind, accepts in self.types.items()]
+        return "a list of {type, url}: " + "; ".join([*kinds, *self._rules()])
+
+    def _rules(self) -> Iterator[str]:
+        """What holds for the list as a whole."""
+        if self.sets:
+            yield "taken together: " + ", or ".join(" + ".join(allowed) for allowed in self.sets)
+        for count in self.counts:
+            bounds = f"{count.min} to {count.max}" if count.max > count.min else f"{count.max}"
+            yield f"{bounds} of {either(count.of)}"
+        for these, those in self.apart:
+            yield f"no {either(these)} with {either(those)}"
+        for kind, needed in self.follows.items():
+            yield f"a {kind} only with a {needed}"
 
     def json_schema(self) -> dict[str, Any]:
         voiced = [kind for kind, accepts in self.types.items() if accepts.voice]
@@ -193,3 +204,16 @@ class TypedMedia(MediaKey):
 
 def _step(name: object) -> Path:
     return (name,) if isinstance(name, str | int) else ()
+
+
+def _described(accepts: Accepts) -> str:
+    words = [accepts.describe()]
+    if accepts.max is not None:
+        words.append("once" if accepts.max == 1 else f"up to {accepts.max} of it")
+    if accepts.total_seconds is not None:
+        words.append(f"{accepts.total_seconds:g} seconds together")
+    if accepts.with_result is not None:
+        words.append(f"{accepts.with_result:g} seconds together with the result")
+    if accepts.voice is not None:
+        words.append(f"may have a {VOICE}: {accepts.voice.describe()}")
+    return ", ".join(words)
