@@ -5,7 +5,7 @@ It may let pass what a check refuses, and refuses nothing that a check takes. Ru
 - What depends on measured files, on sums or on other lists is left to the checks.
 - A job shows only a part of itself: its manifest's defaults stand elsewhere. So a case is known to
   hold, or not to hold, only by keys that the job gives; where it is not known, both are right. A
-  job without a ``model`` of its own may say what any model takes.
+  job without a ``model`` of its own may say what any model takes, as far as this schema knows.
 - A null takes back a default: it is right for every key, also for one of another model. What a null
   leaves is the model's own default.
 - What one key takes is written once, under ``$defs``, however many models and cases share it.
@@ -43,7 +43,8 @@ _COMMON: _Schema = {
 def job_schema(models: Mapping[str, Model], besides: Iterable[str] = ()) -> _Schema:
     """The schema of a job; ``besides`` are keys of a job that no model has (``id``).
 
-    Its references are to its ``$defs``, which have to stand at the root of the whole schema.
+    Its references are to its ``$defs``, which have to stand at the root of the whole schema. Each
+    rule of its ``allOf`` is about models that take the same: named in ``if``, told by ``then``.
     """
     shared = _Shared()
     own = {"model": True, **dict.fromkeys(besides, True), **dict.fromkeys(_COMMON, True)}
@@ -103,10 +104,11 @@ def _by_model(models: Iterable[Model], own: _Schema, shared: _Shared) -> Iterato
             alike.append((schema, [model.name]))
         else:
             names.append(model.name)
-    for schema, names in alike:
+    for number, (schema, names) in enumerate(alike, 1):
+        shared.definitions[f"model.{number}"] = schema
         yield {
             "if": {"properties": {"model": {"enum": names}}, "required": ["model"]},
-            "then": schema,
+            "then": {"$ref": f"#/$defs/model.{number}"},
         }
 
 

@@ -35,11 +35,24 @@ def manifest_schema(catalog: Catalog) -> dict[str, Any]:
         "$schema": DIALECT,
         "title": "batchgen manifest",
         **_section(Header, _header(catalog)),
+        "allOf": [_by_default(**rule) for rule in job["allOf"]],
         "$defs": {
             "keys": {"type": "object", "properties": keys, "additionalProperties": False},
             "job": {"allOf": [{"$ref": "#/$defs/keys"}, *job["allOf"]]},
             **job["$defs"],
         },
+    }
+
+
+def _by_default(**rule: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model takes, for the jobs that have theirs from the defaults."""
+    nameless = {"type": "object", "not": {"required": ["model"]}}
+    return {
+        "if": {
+            "properties": {"defaults": {"type": "object", **rule["if"]}},
+            "required": ["defaults"],
+        },
+        "then": {"properties": {"jobs": {"items": {"if": nameless, "then": rule["then"]}}}},
     }
 
 

@@ -59,6 +59,8 @@ def test_every_models_example_fits(model):
         {"budget": {"amount": 5, "currency": "dollars"}, "jobs": ["a"]},
         {"defaults": {"colour": "red"}, "jobs": ["a"]},
         {"defaults": {"id": "a"}, "jobs": ["a"]},
+        {"defaults": {"model": "wan2.6-t2v"}, "jobs": [{"prompt": "a", "duration": 16}]},
+        {"defaults": {"model": "wan2.7-t2v"}, "jobs": [{"prompt": "a", "size": "1280*720"}]},
         {"jobs": "a"},
         {"jobs": [["a"]]},
         {"jobs": [{"prompt": "a", "sed": 1}]},
@@ -105,6 +107,11 @@ def test_what_is_wrong_for_the_run_is_wrong_for_the_editor(wrong):
             ],
         },
         {"jobs": [{"model": "wan2.6-image", "prompt": "a", "images": "a.png"}]},
+        {"defaults": None, "jobs": [{"prompt": "a", "duration": 30}]},
+        {
+            "defaults": {"model": "wan2.6-t2v"},
+            "jobs": ["a", {"model": "wan3.0-video", "prompt": "a", "duration": 30}],
+        },
     ],
     ids=json.dumps,
 )
