@@ -146,6 +146,8 @@ class Admission:
             return True
         if self._waiting[lane.key] or self._standing.in_flight:
             return False
+        if self._preparing.rested_at(lane) is not None:  # it may be cheaper than who is ready
+            return False
         return self._is_short_of_money(lane)
 
     def _is_short_of_money(self, lane: Lane) -> bool:

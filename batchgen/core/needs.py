@@ -45,6 +45,8 @@ class Preparation:
     """Failures in a row, for the same reason."""
     code: str | None = None
     """That reason; empty where nobody answered."""
+    failing_since: float | None = None
+    """When the first failure was that nothing good has followed yet in this run."""
     lost: int = 0
     """Answers to a check that never came."""
     refusal: tuple[str, str] | None = None
@@ -65,7 +67,7 @@ class Preparation:
 
     def reopen(self, now: float, life: float) -> None:
         """A new run: what was refused is tried anew, and no wait or life outlives its length."""
-        self.tries, self.code = 0, None
+        self.tries, self.code, self.failing_since = 0, None, None
         self.not_before = min(self.not_before, now + LONGEST_PAUSE)
         if self.url is not None:
             self.good_until = min(self.good_until, now + life)
@@ -174,17 +176,21 @@ class Preparations:
 def _uploaded(it: Preparation, fact: f.Uploaded) -> None:
     it.url, it.good_until = fact.url, fact.ends
     it.not_before, it.tries, it.code, it.refusal = 0.0, 0, None, None
+    it.failing_since = None
 
 
 def _deferred(it: Preparation, fact: f.UploadDeferred | f.CheckDeferred) -> None:
-    _failed(it, fact.code, fact.until)
+    _failed(it, fact.code, fact)
     it.reserved -= it.asking
     it.asking = 0
 
 
-def _failed(it: Preparation, code: str, until: float) -> None:
+def _failed(
+    it: Preparation, code: str, fact: f.UploadDeferred | f.CheckDeferred | f.CheckLost
+) -> None:
     it.tries, it.code = it.failures(code), code
-    it.not_before = until
+    it.failing_since = fact.at if it.failing_since is None else it.failing_since
+    it.not_before = fact.until
 
 
 def _refused(it: Preparation, fact: f.UploadRefused | f.CheckRefused) -> None:
@@ -200,7 +206,7 @@ def _started(it: Preparation, fact: f.CheckStarted) -> None:
 
 
 def _lost(it: Preparation, fact: f.CheckLost) -> None:
-    _failed(it, "", fact.until)
+    _failed(it, "", fact)
     it.lost += 1
     it.asking = 0
 

@@ -30,7 +30,8 @@ def rendered(errand: Errand, job: Job, model: Model, task: Task) -> Outcome:
     fact = f.Rendered(
         **says,
         results=_references(request, task),
-        expires=min((end for end in ends if end), default=says["at"] + RETENTION),
+        # No link outlives its day, whatever it says of itself.
+        expires=min([says["at"] + RETENTION, *filter(None, ends)]),
         usage=task.usage,
         cost=_cost(errand, model, request, task.usage),
         submit_time=task.submit_time,

@@ -26,8 +26,9 @@ from batchgen.runner.errand import Errand
 from batchgen.runner.media import LocalFile, MediaChanged, local_file
 from batchgen.runner.outcome import Outcome, about_need, code_of, stop
 
-TRIES = 8
-"""How often in a row an upload may end with the same answer."""
+PATIENCE = 3600.0
+"""Seconds for which a run tries an upload that is answered with nothing but trouble: as long as it
+bears silence, unless told otherwise."""
 
 POLICIES = 2
 """How often in a row a policy may expire under an upload before it waits like any other."""
@@ -84,6 +85,8 @@ class Uploader:
                 return self._refused(job, need, code, message)
             case RefusalKind.MODEL | RefusalKind.ACCOUNT:
                 return Outcome((stop(job, answer, self._errand.clock.now()),), heard=True)
+            case RefusalKind.LATER:
+                return self._again(job, need, code, message, answer.retry_after, patient=True)
             case _:
                 return self._again(job, need, code, message, answer.retry_after)
 
@@ -98,13 +101,26 @@ class Uploader:
             return self._refused(job, need, answer.code or "UploadRefused", answer.reason)
         return self._again(job, need, answer.code, answer.reason, None)
 
-    def _again(self, job: Job, need: f.Need, code: str, reason: str, hint: float | None) -> Outcome:
-        """Later; but what is answered (it has a code) not for ever."""
-        tries = self._standing.preparations.of((job.account, need)).failures(code)
-        if code and tries >= TRIES:
-            return self._refused(job, need, code, f"{reason} ({tries} tries)")
-        wait = backoff(tries, self._errand.dice.random(), hint=hint)
+    def _again(
+        self,
+        job: Job,
+        need: f.Need,
+        code: str,
+        reason: str,
+        hint: float | None,
+        *,
+        patient: bool = False,
+    ) -> Outcome:
+        """Later; but what is answered with trouble (it has a code), and is not asked for patience,
+        not for ever. What goes wrong in between, or in another way, buys it no more time.
+        """
         says = self._says(job, need)
+        before = self._standing.preparations.of((job.account, need))
+        since = says["at"] if before.failing_since is None else before.failing_since
+        tries = before.failures(code)
+        if code and not patient and says["at"] - since >= PATIENCE:
+            return self._refused(job, need, code, f"{reason} (for {PATIENCE // 60:.0f} minutes)")
+        wait = backoff(tries, self._errand.dice.random(), hint=hint)
         fact = f.UploadDeferred(**says, until=says["at"] + wait, reason=reason, code=code)
         return Outcome((fact,), heard=bool(code), reason=reason)
 

@@ -29,7 +29,7 @@ def test_the_schema_in_jobs_is_the_one_that_is_printed(capsys):
     printed = capsys.readouterr().out
     assert json.loads(printed) == SCHEMA
     assert (JOBS / "manifest.schema.json").read_bytes() == printed.encode()
-    assert len(printed) < 120_000, "an editor loads it in no time"
+    assert len(printed) < 130_000, "an editor loads it in no time"
 
 
 @pytest.mark.parametrize("path", sorted(JOBS.glob("*.yaml")), ids=lambda path: path.stem)
