@@ -311,3 +311,34 @@ async def test_an_upload_that_falls_silent_is_made_again(studio):
     studio.cloud.stores = [SILENCE, (200, "")]
     assert (await studio.run()).exit_code is ExitCode.DONE
     assert len({form.fields["key"] for form in studio.cloud.stored}) == 3
+
+
+BEHIND_A_DEAR_ONE = """
+region: beijing
+budget: {amount: 2.5, currency: CNY}
+defaults: {model: wan2.2-s2v}
+jobs:
+  - {id: small, image_url: ann.png, audio_url: speech.wav, resolution: 480P}
+  - id: dear
+    image_url: https://x.test/a.png
+    audio_url: https://x.test/a.wav
+    resolution: 720P
+"""
+
+
+async def test_a_job_that_rests_is_not_given_up_for_a_dear_one_behind_it(studio):
+    """Its upload is late by one refusal; the budget allows it, and not the other."""
+    slow = (503, "<Error><Code>SlowDown</Code><Message>broken</Message></Error>")
+    studio.cloud.stores = [slow, (200, "")]
+    summary = await studio.run(BEHIND_A_DEAR_ONE)
+    assert {job.id: job.state for job in summary.jobs} == {"small": "done", "dear": "pending"}
+    assert summary.exit_code is ExitCode.ACCOUNT
+
+
+async def test_throttling_of_uploads_is_waited_out(studio):
+    """However often the service asks for patience: nothing fails by that."""
+    throttled = {"code": "Throttling.RateQuota", "message": "slow down", "request_id": "r"}
+    studio.cloud.policies = [(429, throttled)] * 60 + [None]
+    summary = await studio.run(TWO)
+    assert summary.exit_code is ExitCode.DONE
+    assert summary.seconds > HOUR
