@@ -42,7 +42,9 @@ class Preparation:
     """Of an upload: how requests name it."""
     not_before: float = 0.0
     tries: int = 0
-    """Failures in a row, for the same reason."""
+    """Failures in a row."""
+    alike: int = 0
+    """The last of them that had the same reason."""
     code: str | None = None
     """That reason; empty where nobody answered."""
     failing_since: float | None = None
@@ -63,11 +65,11 @@ class Preparation:
 
     def failures(self, code: str) -> int:
         """How many in a row there will be with one more of this reason."""
-        return self.tries + 1 if code == self.code else 1
+        return self.alike + 1 if code == self.code else 1
 
     def reopen(self, now: float, life: float) -> None:
         """A new run: what was refused is tried anew, and no wait or life outlives its length."""
-        self.tries, self.code, self.failing_since = 0, None, None
+        self.tries, self.alike, self.code, self.failing_since = 0, 0, None, None
         self.not_before = min(self.not_before, now + LONGEST_PAUSE)
         if self.url is not None:
             self.good_until = min(self.good_until, now + life)
@@ -175,8 +177,8 @@ class Preparations:
 
 def _uploaded(it: Preparation, fact: f.Uploaded) -> None:
     it.url, it.good_until = fact.url, fact.ends
-    it.not_before, it.tries, it.code, it.refusal = 0.0, 0, None, None
-    it.failing_since = None
+    it.not_before, it.refusal = 0.0, None
+    it.tries, it.alike, it.code, it.failing_since = 0, 0, None, None
 
 
 def _deferred(it: Preparation, fact: f.UploadDeferred | f.CheckDeferred) -> None:
@@ -188,7 +190,7 @@ def _deferred(it: Preparation, fact: f.UploadDeferred | f.CheckDeferred) -> None
 def _failed(
     it: Preparation, code: str, fact: f.UploadDeferred | f.CheckDeferred | f.CheckLost
 ) -> None:
-    it.tries, it.code = it.failures(code), code
+    it.tries, it.alike, it.code = it.tries + 1, it.failures(code), code
     it.failing_since = fact.at if it.failing_since is None else it.failing_since
     it.not_before = fact.until
 

@@ -53,7 +53,7 @@ class Inspector:
             case Refused() as answer:
                 return self._after_refusal(job, need, answer)
             case Ambiguous(reason=reason):
-                lost = f.CheckLost(**self._later(job, need, "", reason, None))
+                lost = f.CheckLost(**self._later(job, need, reason, None))
                 return Outcome((lost,), heard=False, reason=reason)
             case Unsent() as unsent:
                 deferred = self._deferred(job, need, "", unsent.reason, None)
@@ -94,12 +94,10 @@ class Inspector:
         self, job: Job, need: f.Need, code: str, message: str, hint: float | None
     ) -> f.CheckDeferred:
         reason = f"{code}: {message}" if code else message
-        return f.CheckDeferred(**self._later(job, need, code, reason, hint), code=code)
+        return f.CheckDeferred(**self._later(job, need, reason, hint), code=code)
 
-    def _later(
-        self, job: Job, need: f.Need, code: str, reason: str, hint: float | None
-    ) -> dict[str, Any]:
+    def _later(self, job: Job, need: f.Need, reason: str, hint: float | None) -> dict[str, Any]:
         says = about_need(job, need, self._errand.clock.now())
-        tries = self._standing.preparations.of((job.account, need)).failures(code)
+        tries = self._standing.preparations.of((job.account, need)).tries + 1
         wait = backoff(tries, self._errand.dice.random(), hint=hint)
         return {**says, "until": says["at"] + wait, "reason": reason}

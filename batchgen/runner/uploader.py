@@ -117,10 +117,9 @@ class Uploader:
         says = self._says(job, need)
         before = self._standing.preparations.of((job.account, need))
         since = says["at"] if before.failing_since is None else before.failing_since
-        tries = before.failures(code)
         if code and not patient and says["at"] - since >= PATIENCE:
             return self._refused(job, need, code, f"{reason} (for {PATIENCE // 60:.0f} minutes)")
-        wait = backoff(tries, self._errand.dice.random(), hint=hint)
+        wait = backoff(before.tries + 1, self._errand.dice.random(), hint=hint)
         fact = f.UploadDeferred(**says, until=says["at"] + wait, reason=reason, code=code)
         return Outcome((fact,), heard=bool(code), reason=reason)
 
