@@ -57,6 +57,7 @@ def test_what_begins_like_an_mp3_is_opened_as_one(tmp_path):
         stream = opened.add_stream("flac", rate=8000)
         for place in range(10):
             frame = av.AudioFrame(format="s16", layout="mono", samples=4000)
+            frame.planes[0].update(bytes(frame.planes[0].buffer_size))  # else what memory held
             frame.sample_rate, frame.pts = 8000, place * 4000
             opened.mux(stream.encode(frame))
         opened.mux(stream.encode(None))
