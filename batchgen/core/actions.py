@@ -48,4 +48,12 @@ class Prepare:
     need: Need
 
 
-Action = Prepare | Submit | Poll | Download | Seal
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Ask the service's task list about all the doubts of one account and model."""
+
+    account: str
+    model: str
+
+
+Action = Prepare | Submit | Poll | Download | Seal | Search

@@ -2,26 +2,35 @@
 
 A job leaves its line when five things agree: what it needs is prepared, the lane is open (no task
 is being made there, its rate and its pauses are over, nothing is stopped), there is room in flight,
-the budget allows the worst case, and it is the first of its line in the order of the manifest.
-Jobs that need nothing do not wait for those that do, and nothing is prepared for a job behind one
-that the budget does not allow.
+the budget and the disk allow the worst case, and it is the first of its line (``line``). Jobs that
+need nothing do not wait for those that do, and nothing is prepared for a job behind one that the
+budget or the disk does not allow.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from enum import Enum, auto
 
 from batchgen.core import facts as f
 from batchgen.core.actions import Action, Prepare, Submit
 from batchgen.core.agenda import Agenda
 from batchgen.core.job import Job
 from batchgen.core.lanes import Lane, LaneKey
+from batchgen.core.line import Line
 from batchgen.core.preparing import Preparing
 from batchgen.core.standing import Standing
 
 Step = tuple[f.Fact | None, Action | None]
 """A fact to be taken in at once, and an action to begin when it is written down."""
+
+
+class _Shortage(Enum):
+    """What keeps a job back that nothing else does."""
+
+    MONEY = auto()
+    DISK = auto()
 
 
 class Admission:
@@ -30,12 +39,20 @@ class Admission:
     def __init__(self, standing: Standing, chosen: Collection[str] | None) -> None:
         self._standing = standing
         self._chosen = chosen
-        self._ready: defaultdict[LaneKey, Agenda[str]] = defaultdict(Agenda)
-        """By their place in the manifest."""
+        self._ready: dict[LaneKey, Line] = {}
         self._waiting: defaultdict[LaneKey, Agenda[str]] = defaultdict(Agenda)
         """Those that must not be submitted before some moment."""
         self._preparing = Preparing(standing, self._make_ready)
         self._open = True
+        self._service_time: float | None = None
+        self._service_time_at = 0.0
+        self.free: int | None = None
+        """Bytes on the disk where results go; None where nobody can say."""
+
+    def see_service_time(self, at: float, service_time: float) -> None:
+        """The newest that is known of the service's clock goes into the facts of submits."""
+        if at >= self._service_time_at:
+            self._service_time, self._service_time_at = service_time, at
 
     def close(self) -> None:
         """Nobody is let through any more."""
@@ -52,7 +69,7 @@ class Admission:
 
     def drop(self, name: str, lane: LaneKey) -> None:
         """Take a job out of the line it was in, if it was."""
-        self._ready[lane].drop(name)
+        self._line(lane).drop(name)
         self._waiting[lane].drop(name)
         self._preparing.drop(name, lane)
 
@@ -78,17 +95,18 @@ class Admission:
             for name in waiting.due(now):
                 self._line_up(self._standing.jobs[name])
         for job in self._preparing.ended(now):
-            self._ready[job.lane].drop(job.id)
+            self._line(job.lane).drop(job.id)
         for lane in self._preparing.in_turn(self._lanes()):
             yield from self._prepare(lane, now)
         for lane in sorted(filter(self._is_willing, self._lanes()), key=self._first_place):
-            if self._opens_at(lane) <= now and self._is_willing(lane):
-                yield self._submit(self._standing.jobs[self._ready[lane.key].pop()], now)
+            first = self._first_ready(lane)
+            if first is not None and self._opens_at(lane) <= now and self._is_willing(lane):
+                yield self._submit(first, now)
 
     def moments(self) -> Iterator[float]:
         """When time alone will let somebody through."""
         for waiting in self._waiting.values():
-            if self._open and (first := waiting.first_key()) is not None:
+            if self._is_open and (first := waiting.first_key()) is not None:
                 yield first
         for lane in self._lanes():
             if (first := self._preparing.rested_at(lane)) is not None:
@@ -99,7 +117,7 @@ class Admission:
     def queued(self, lane: Lane) -> int:
         """How many jobs are in line for a lane."""
         key = lane.key
-        return len(self._ready[key]) + len(self._waiting[key]) + self._preparing.count(key)
+        return len(self._line(key)) + len(self._waiting[key]) + self._preparing.count(key)
 
     @property
     def over(self) -> bool:
@@ -109,8 +127,23 @@ class Admission:
     @property
     def budget_reached(self) -> bool:
         """Jobs are left that the budget does not allow, and nothing in flight can free it."""
+        return not self._standing.in_flight and bool(self._kept_back(_Shortage.MONEY))
+
+    @property
+    def disk_needed(self) -> int | None:
+        """How many bytes must be free for one of the next jobs, where there are not so many.
+
+        None where the disk keeps nobody back, or what is in flight can change that.
+        """
+        if self._standing.in_flight or self._standing.bytes_ahead:
+            return None
+        needs = [job.bytes for job in self._kept_back(_Shortage.DISK)]
+        return min(needs) + self._standing.policy.disk_margin if needs else None
+
+    def _kept_back(self, shortage: _Shortage) -> list[Job]:
         lanes = self._standing.lanes.values()
-        return not self._standing.in_flight and any(map(self._is_short_of_money, lanes))
+        short = [job for lane in lanes if self._is_short(lane) for job in self._next(lane)]
+        return [job for job in short if self._lacks(job) is shortage]
 
     def _line_up(self, job: Job) -> None:
         if job.needs:
@@ -119,7 +152,7 @@ class Admission:
             self._make_ready(job)
 
     def _make_ready(self, job: Job) -> None:
-        self._ready[job.lane].put(job.id, job.order)
+        self._line(job.lane).put(job)
 
     def _prepare(self, lane: Lane, now: float) -> Iterator[Step]:
         self._preparing.wake(lane, now)
@@ -132,45 +165,65 @@ class Admission:
             yield _asked(lane.account, action.need, now), action
 
     def _submit(self, job: Job, now: float) -> Step:
+        self._line(job.lane).drop(job.id)
         attempt = job.attempt + 1
-        started = f.SubmitStarted(at=now, account=job.account, job=job.id, attempt=attempt)
+        started = f.SubmitStarted(
+            at=now,
+            account=job.account,
+            job=job.id,
+            attempt=attempt,
+            service_time=self._service_time,
+        )
         return started, Submit(job.id, attempt)
+
+    def _line(self, lane: LaneKey) -> Line:
+        if lane not in self._ready:
+            self._ready[lane] = Line(self._standing.jobs, self._standing.lanes[lane])
+        return self._ready[lane]
 
     # -- conditions ----------------------------------------------------------------------------
 
     def _lanes(self) -> list[Lane]:
-        return list(self._standing.lanes.values()) if self._open else []
+        return list(self._standing.lanes.values()) if self._is_open else []
+
+    @property
+    def _is_open(self) -> bool:
+        return self._open and not self._standing.failing
 
     def _is_over(self, lane: Lane) -> bool:
-        if not self._open or not self.queued(lane) or self._is_stopped(lane):
+        if not self._is_open or not self.queued(lane) or self._is_stopped(lane):
             return True
         if self._waiting[lane.key] or self._standing.in_flight:
             return False
         if self._preparing.rested_at(lane) is not None:  # it may be cheaper than who is ready
             return False
-        return self._is_short_of_money(lane)
+        return self._is_short(lane)
 
-    def _is_short_of_money(self, lane: Lane) -> bool:
-        """Somebody is in line, and nobody who comes next can be afforded."""
-        ready, unready = self._first_ready(lane), self._preparing.first(lane)
-        if ready is not None and self._affords(ready):
+    def _is_short(self, lane: Lane) -> bool:
+        """Somebody is in line, and there is no money or no disk for anybody who comes next."""
+        ready = self._first_ready(lane)
+        if ready is not None and self._lacks(ready) is None:
             return False
-        return (ready or unready) is not None and not self._is_worth_preparing(lane)
+        return bool(self._next(lane)) and not self._is_worth_preparing(lane)
+
+    def _next(self, lane: Lane) -> list[Job]:
+        jobs = [self._first_ready(lane), self._preparing.first(lane)]
+        return [job for job in jobs if job is not None]
 
     def _is_willing(self, lane: Lane) -> bool:
         """Only time keeps the first in line from a submit, if anything does."""
         job = self._first_ready(lane)
-        return job is not None and self._has_room(lane, job) and self._affords(job)
+        return job is not None and self._has_room(lane, job) and self._lacks(job) is None
 
     def _may_prepare(self, lane: Lane) -> bool:
         return not self._is_stopped(lane) and self._is_worth_preparing(lane)
 
     def _is_worth_preparing(self, lane: Lane) -> bool:
-        """There is money for the next, and it will not be stuck behind one without."""
+        """There is money and room for the next, and it will not be stuck behind one without."""
         job, ready = self._preparing.first(lane), self._first_ready(lane)
-        if job is None or not self._affords(job):
+        if job is None or self._lacks(job) is not None:
             return False
-        return ready is None or job.order < ready.order or self._affords(ready)
+        return ready is None or job.order < ready.order or self._lacks(ready) is None
 
     def _is_stopped(self, lane: Lane) -> bool:
         gates = (lane.gate, self._standing.gates[lane.account])
@@ -180,17 +233,28 @@ class Admission:
         return lane.opens_at(self._standing.gates[lane.account])
 
     def _first_ready(self, lane: Lane) -> Job | None:
-        name = self._ready[lane.key].first()
-        return None if name is None else self._standing.jobs[name]
+        return self._line(lane.key).first()
 
-    def _first_place(self, lane: Lane) -> float:
-        return self._ready[lane.key].first_key() or 0
+    def _first_place(self, lane: Lane) -> int:
+        job = self._first_ready(lane)
+        return job.order if job else 0
 
     def _has_room(self, lane: Lane, job: Job) -> bool:
         cap = self._standing.policy.max_in_flight
         if cap is None:
             return lane.in_flight < lane.limits.room(direct=job.direct)
         return self._standing.in_flight < cap
+
+    def _lacks(self, job: Job) -> _Shortage | None:
+        if not self._affords(job):
+            return _Shortage.MONEY
+        return None if self._fits(job) else _Shortage.DISK
+
+    def _fits(self, job: Job) -> bool:
+        if self.free is None:
+            return True
+        left = self.free - self._standing.bytes_ahead - job.bytes
+        return left >= self._standing.policy.disk_margin
 
     def _affords(self, job: Job) -> bool:
         budget = self._standing.policy.budget

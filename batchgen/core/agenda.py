@@ -28,6 +28,9 @@ class Agenda(Generic[Item]):
     def __contains__(self, item: object) -> bool:
         return item in self._keys
 
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._keys)
+
     def __repr__(self) -> str:
         return f"<Agenda of {len(self)}, first at {self.first_key()}>"
 

@@ -16,16 +16,18 @@ index it was in, into the one its state belongs to:
 
     PENDING     its line in ``admission``, by way of ``preparing`` -> Prepare, Submit
     SUBMITTING  ``_posts``, where a new run finds those that a dead one left behind
-    RENDERING   ``_looks``, by the moment of the next look     -> Poll
-    READY       ``_fetches`` by deadline, ``_later`` if deferred -> Download
-                ``_looks`` where a URL went stale              -> Poll
+    IN_DOUBT    ``searches``, while it is not held             -> Search
+    RENDERING   ``looks``, by the moment of the next look      -> Poll
+    READY       ``fetches``, by the deadline                   -> Download
+                ``looks`` where a URL went stale               -> Poll
                 ``_seals`` when every result is settled        -> Seal
                 ``_out_of_reach`` where it did and there is no task to ask
     FAILED      ``_retries``, where the policy allows another attempt
     PARKED, LOST  ``_parked``, where a new run finds it and looks again
     EXPIRED     ``_seals``, where some results were saved in time -> Seal
 
-``settle`` says that an action is over: what its facts left undone is filed again.
+``settle`` says that an action is over: what its facts left undone is filed again. What only this
+run knows (the service's clock, the disk, how often it has asked) comes as news that is no fact.
 """
 
 from __future__ import annotations
@@ -36,13 +38,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Action, Download, Poll, Prepare, Seal, Submit
+from batchgen.core.actions import Action, Download, Poll, Prepare, Seal, Search, Submit
 from batchgen.core.admission import Admission, Step
 from batchgen.core.agenda import Agenda
-from batchgen.core.job import Job, ResultState
+from batchgen.core.fetches import Fetches
+from batchgen.core.job import Job
 from batchgen.core.lanes import NEVER, Lane
 from batchgen.core.lifecycle import State
-from batchgen.core.policy import HOUR, LONGEST_PAUSE, OVERDUE, Policy
+from batchgen.core.looks import Looks
+from batchgen.core.policy import HOUR, LONGEST_PAUSE, Policy
+from batchgen.core.queries import Queries
+from batchgen.core.searches import Searches
 from batchgen.core.standing import Standing
 
 RETRY_AFTER = 30.0
@@ -73,25 +79,21 @@ class Batch:
         self.standing = Standing(policy)
         self.under_way: dict[Action, float] = {}
         """What was started, and when."""
-        self._fetched = 0
-        self._fetch_seconds = 0.0
         self._admission = Admission(self.standing, chosen)
-        self._queries_wanted = True
-        self._query_free_at = -math.inf
+        self._queries = Queries(policy.queries_per_second)
+        self._looks = Looks(self.standing, self._queries)
+        self._searches = Searches(self.standing, self._queries)
         self._posts: set[str] = set()
         self._orphans: list[str] = []
-        self._looks: Agenda[str] = Agenda()
-        self._fetches: Agenda[tuple[str, int]] = Agenda()
-        self._later: Agenda[tuple[str, int]] = Agenda()
+        self._fetches = Fetches(self.standing)
         self._seals: Agenda[str] = Agenda()
         self._retries: set[str] = set()
-        self._stuck: set[str] = set()
         self._out_of_reach: set[str] = set()
         self._parked: set[str] = set()
         self._unparked: list[str] = []
         self._remainders: set[str] = set()
         self._named = (
-            *(self._posts, self._retries, self._stuck, self._out_of_reach),
+            *(self._posts, self._retries, self._out_of_reach),
             *(self._parked, self._remainders),
         )
         for fact in facts:
@@ -117,19 +119,22 @@ class Batch:
 
     def settle(self, action: Action, now: float) -> None:
         """An action is over and its facts are taken in: file again what is left of the work."""
-        since = self.under_way.pop(action)
-        if isinstance(action, Prepare):
-            self._admission.settle(action, now)
-            return
-        if isinstance(action, Download):
-            self._fetched += 1
-            self._fetch_seconds += now - since
+        del self.under_way[action]
+        match action:
+            case Prepare():
+                self._admission.settle(action, now)
+                return
+            case Search():
+                self._searches.settle(action, now)
+                return
+            case Poll():
+                self._looks.settle(action, now)
+            case Download():
+                self._fetches.settle(action, now)
         job = self.standing.jobs[action.job]
         if job.state is State.EXPIRED and not isinstance(action, Seal):
             self._file_remainder(job)
-        elif isinstance(action, Poll):
-            self._settle_poll(job, now)
-        elif job.state is State.READY:
+        elif job.state is State.READY and not isinstance(action, Poll):
             self._file_results(job)
 
     def stop_submitting(self) -> None:
@@ -139,11 +144,23 @@ class Batch:
     def stop_queries(self) -> None:
         """The service answers this key no more: only what has a URL can still be collected."""
         self.stop_submitting()
-        self._queries_wanted = False
+        self._queries.stop()
 
     def slow_queries(self, until: float) -> None:
         """The service asked its queries to wait."""
-        self._query_free_at = max(self._query_free_at, until)
+        self._queries.slow(until)
+
+    def charge_queries(self, count: int, now: float) -> None:
+        """A search has made so many queries beside its first: those to come wait accordingly."""
+        self._queries.charge(count, now)
+
+    def see_service_time(self, at: float, service_time: float) -> None:
+        """The service's clock showed this when ours showed ``at``; both in Unix seconds."""
+        self._admission.see_service_time(at, service_time)
+
+    def see_disk(self, free: int | None) -> None:
+        """So many bytes are free where results go; None: nobody can say."""
+        self._admission.free = free
 
     def give_up_posts(self, now: float) -> tuple[f.Fact, ...]:
         """Nobody waits any longer for the answers to POSTs under way: these jobs are in doubt."""
@@ -156,7 +173,8 @@ class Batch:
     def decide(self, now: float) -> Decision:
         """What to do at this moment; done as far as this state is concerned."""
         facts = [self._take(fact) for fact in self._overdue(now)]
-        actions: list[Action] = [*self._downloads(now), *self._seal_all(), *self._polls(now)]
+        actions: list[Action] = [*self._fetches.begin(now), *self._seal_all()]
+        actions += [*self._looks.begin(now), *self._searches.begin(now)]
         while steps := [self._step(step) for step in self._admission.steps(now)]:
             facts.extend(fact for fact, _ in steps if fact is not None)
             actions.extend(action for _, action in steps if action is not None)
@@ -165,9 +183,7 @@ class Batch:
 
     def wake_at(self, now: float) -> float:
         """When time alone makes something possible; later than now, or infinite."""
-        moments = [self._later.first_key()]
-        if self._may_query and self._looks:
-            moments.append(max(self._looks.first_key() or 0.0, self._query_free_at))
+        moments = [self._fetches.next_at, self._looks.next_at, self._searches.next_at]
         moments += self._admission.moments()
         first = min((moment for moment in moments if moment is not None), default=NEVER)
         return max(first, math.nextafter(now, math.inf))
@@ -175,15 +191,16 @@ class Batch:
     @property
     def settled(self) -> bool:
         """This run has nothing left to do, neither now nor later."""
-        facts = self._posts or self._retries or self._stuck or self._out_of_reach or self._unparked
-        looks = self._looks if self._queries_wanted else ()
-        left = self.under_way or facts or looks or self._fetches or self._later or self._seals
+        stuck = self._looks.stuck
+        facts = self._posts or self._retries or stuck or self._out_of_reach or self._unparked
+        queries = self._looks or self._searches
+        left = self.under_way or facts or queries or self._fetches or self._seals
         return not left and self._admission.over
 
     @property
     def mean_fetch_seconds(self) -> float:
         """Of the downloads of this run; 0 before the first has ended."""
-        return self._fetch_seconds / self._fetched if self._fetched else 0.0
+        return self._fetches.mean_seconds
 
     def queued(self, lane: Lane) -> int:
         """How many jobs are in line for a lane."""
@@ -193,6 +210,25 @@ class Batch:
     def budget_reached(self) -> bool:
         """Jobs are left that the budget does not allow, and nothing in flight can free it."""
         return self._admission.budget_reached
+
+    @property
+    def disk_full(self) -> bool:
+        """Jobs are left whose results may not fit, and nothing in flight can make room."""
+        return self._admission.disk_needed is not None
+
+    @property
+    def disk_needed(self) -> int | None:
+        """Where the disk is full, how many bytes must be free for the next job; else None."""
+        return self._admission.disk_needed
+
+    @property
+    def failing(self) -> bool:
+        """So many jobs failed one after another that nothing more is submitted."""
+        return self.standing.failing
+
+    def doubts(self, account: str, model: str) -> list[Job]:
+        """The jobs that a search is about, in the order in which their requests were sent."""
+        return self._searches.of((account, model))
 
     # -- filing --------------------------------------------------------------------------------
 
@@ -209,20 +245,21 @@ class Batch:
         """A clock that was set back must not make this run wait longer than a pause can be."""
         latest = now + LONGEST_PAUSE
         self._looks.clamp(latest)
-        self._later.clamp(latest)
+        self._fetches.clamp(latest)
         self._admission.clamp(latest)
         self._orphans = sorted(self._posts)
         self._unparked = sorted(self._parked)
         for job in self._jobs(sorted(self._remainders)):
             self._file_remainder(job)
+        for job in self._jobs(sorted(self.standing.in_doubt)):
+            self._file_doubt(job)
 
     def _unfile(self, job: Job, lane: tuple[str, str]) -> None:
         self._admission.drop(job.id, lane)
         self._looks.drop(job.id)
+        self._searches.drop(job.id, lane)
         self._seals.drop(job.id)
-        for index in range(len(job.results)):
-            self._fetches.drop((job.id, index))
-            self._later.drop((job.id, index))
+        self._fetches.drop(job)
         for names in self._named:
             names.discard(job.id)
 
@@ -232,8 +269,10 @@ class Batch:
                 self._admission.put(job)
             case State.SUBMITTING:
                 self._posts.add(job.id)
+            case State.IN_DOUBT:
+                self._file_doubt(job)
             case State.RENDERING:
-                self._looks.put(job.id, fact.at + self._look_in(job, fact.at))
+                self._looks.put(job, fact)
             case State.READY:
                 self._file_results(job)
             case State.PARKED | State.LOST:
@@ -242,9 +281,8 @@ class Batch:
                 self._remainders.add(job.id)
                 if not isinstance(fact, f.Parked):  # something stands in the sidecar's way
                     self._file_remainder(job)
-            case State.FAILED if isinstance(fact, f.TaskFailed):
-                if self.policy.retry.allows(fact.code, fact.attempt):
-                    self._retries.add(job.id)
+            case State.FAILED if self.standing.is_tried_again(fact):
+                self._retries.add(job.id)
             case _:
                 pass
 
@@ -253,49 +291,17 @@ class Batch:
             self._out_of_reach.add(job.id)
         if job.whole and Seal(job.id, job.attempt) not in self.under_way:
             self._seals.put(job.id, job.expires)
-        if (ask_at := job.stale_until) is not None and not self._is_polled(job):
-            self._looks.put(job.id, ask_at)
-        for index, result in enumerate(job.results):
-            if result.state is not ResultState.WANTED or result.stale:
-                continue
-            if Download(job.id, job.attempt, index) in self.under_way:
-                continue
-            if result.not_before:
-                self._later.put((job.id, index), result.not_before)
-            else:
-                self._fetches.put((job.id, index), job.expires)
+        self._looks.put_stale(job)
+        self._fetches.put(job)
 
     def _file_remainder(self, job: Job) -> None:
         """Once nothing is under way any more that could add to it."""
-        if job.is_remainder and not any(action.job == job.id for action in self.under_way):
+        if job.is_remainder and not any(_is_about(job, action) for action in self.under_way):
             self._seals.put(job.id, job.expires)
 
-    def _is_polled(self, job: Job) -> bool:
-        return Poll(job.id, job.attempt) in self.under_way
-
-    def _settle_poll(self, job: Job, now: float) -> None:
-        unseen = job.state is State.RENDERING or job.stale_until is not None
-        if not unseen or job.state not in {State.RENDERING, State.READY} or job.id in self._looks:
-            return
-        if self._has_lasted_too_long(job, now):
-            self._stuck.add(job.id)
-        else:
-            self._looks.put(job.id, now + self._pause_between_looks(job, now))
-
-    def _has_lasted_too_long(self, job: Job, now: float) -> bool:
-        """Seen running, or in the queue, for longer than the service itself allows."""
-        if job.rendered:
-            return now > job.expires + OVERDUE
-        speed, running = self.policy.service_speed, now - (job.running_since or now)
-        waited = now - job.submitted_at
-        return running * speed > self.policy.stuck_after or waited * speed > self.policy.gone_after
-
-    def _look_in(self, job: Job, now: float) -> float:
-        """Nothing to wait for where a new run takes the task up."""
-        return self._pause_between_looks(job, now) if job.at_service else 0.0
-
-    def _pause_between_looks(self, job: Job, now: float) -> float:
-        return self.policy.look_again_in(max(now - job.submitted_at, 0.0), job.model)
+    def _file_doubt(self, job: Job) -> None:
+        if job.is_sought:
+            self._searches.put(job)
 
     # -- what may be done now ------------------------------------------------------------------
 
@@ -311,7 +317,7 @@ class Batch:
         for job in self._jobs(sorted(self._out_of_reach)):
             reason = "its addresses lead nowhere, and an answer without a task is given only once"
             yield f.Expired(**_about(job, now), reason=reason)
-        for job in self._jobs(sorted(self._stuck)):
+        for job in self._jobs(sorted(self._looks.stuck)):
             hours = (now - job.submitted_at) * self.policy.service_speed / HOUR
             reason = f"submitted {hours:.0f} hours ago, and its results could not be had since"
             yield f.Parked(**_about(job, now), reason=reason)
@@ -327,34 +333,14 @@ class Batch:
     def _jobs(self, names: Iterable[str]) -> list[Job]:
         return [self.standing.jobs[name] for name in names]
 
-    def _downloads(self, now: float) -> Iterator[Action]:
-        for key in self._later.due(now):
-            self._fetches.put(key, self.standing.jobs[key[0]].expires)
-        free = self.policy.downloads - self._count_under_way(Download)
-        for _ in range(min(free, len(self._fetches))):
-            name, index = self._fetches.pop()
-            yield Download(name, self.standing.jobs[name].attempt, index)
-
     def _seal_all(self) -> Iterator[Action]:
         while self._seals:
             name = self._seals.pop()
             yield Seal(name, self.standing.jobs[name].attempt)
 
-    def _polls(self, now: float) -> Iterator[Action]:
-        """At most one: the next is due when the query rate allows it, and ``wake_at`` says when."""
-        look = self._looks.first_key()
-        if look is None or look > now or self._query_free_at > now or not self._may_query:
-            return
-        self._query_free_at = now + 1.0 / self.policy.queries_per_second
-        name = self._looks.pop()
-        yield Poll(name, self.standing.jobs[name].attempt)
 
-    @property
-    def _may_query(self) -> bool:
-        return self._queries_wanted and self._count_under_way(Poll) < self.policy.queries_in_flight
-
-    def _count_under_way(self, kind: type[Action]) -> int:
-        return sum(isinstance(action, kind) for action in self.under_way)
+def _is_about(job: Job, action: Action) -> bool:
+    return not isinstance(action, Search) and action.job == job.id
 
 
 def _lost_answer(job: Job, now: float) -> f.SubmitLost:

@@ -3,23 +3,26 @@
 Rules of this file:
 
 * ``Job.after`` is the only way a job changes. It looks at the fact and the job, at nothing else:
-  not at a clock, a limit or another job. Replaying the facts therefore gives the job back.
+  not at a clock, a limit or another job. Replaying the facts therefore gives the job back. Only the
+  start of a run, which is a fact about all jobs, makes it ``seek`` the task of a lost answer anew.
 * A step that is not in the table of ``lifecycle`` is an ``IllegalStep``, which tells the job's
   story and leaves the job as it was.
 
-Each result of an attempt is a small machine of its own (wanted, saved or failed); the job is ready
-while one is wanted or the sidecar is unwritten.
+Each result of an attempt is a small machine of its own (``results``); the job is ready while one is
+wanted or the sidecar is unwritten.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from batchgen.core import facts as f
 from batchgen.core.lifecycle import STEPS, State
+from batchgen.core.results import Result, ResultState, are_beyond_reach, is_any, next_look
+
+__all__ = ["IllegalStep", "Job", "Result", "ResultState"]
 
 
 class IllegalStep(Exception):
@@ -31,29 +34,6 @@ class IllegalStep(Exception):
             f"job {job.id!r} is {job.state} (attempt {job.attempt}) and cannot take"
             f" {type(fact).__name__}: {why}; its story: {story}"
         )
-
-
-class ResultState(StrEnum):
-    """Where one result of an attempt stands."""
-
-    WANTED = "wanted"
-    SAVED = "saved"
-    FAILED = "failed"
-
-
-@dataclass(slots=True)
-class Result:
-    """One file that the attempt should give."""
-
-    state: ResultState = ResultState.WANTED
-    not_before: float = 0.0
-    stale: bool = False
-    """Its URL leads nowhere: it is fetched when the task has given a new one."""
-    tries: int = 0
-    """Downloads in a row that broke."""
-    name: str | None = None
-    bytes: int = 0
-    trouble: str | None = None
 
 
 @dataclass(slots=True)
@@ -71,10 +51,30 @@ class Job:
     needs: tuple[f.Need, ...] = ()
     direct: bool = False
     """The answer to its POST is the result; there never is a task."""
+    likeness: str = ""
+    bytes: int = 0
     attempt: int = 0
+    first_attempt: int = 0
+    """The last attempt before those that count against the retries: a person's wish begins anew."""
     task_id: str | None = None
     submitted_at: float = 0.0
     running_since: float | None = None
+    started_at: float = 0.0
+    """When its newest request was about to leave."""
+    service_time: float | None = None
+    """What the service's clock had shown at least at that moment."""
+    lost_at: float = 0.0
+    """When the answer to that request counted as lost, or a later run took the doubt up."""
+    searches: int = 0
+    """Looks at the service's list that did not settle the doubt, in this run."""
+    blind_searches: int = 0
+    """The last of these, in a row, that proved nothing."""
+    absent_since: float | None = None
+    """The first of these, in a row, that found the list whole and without its task."""
+    held: bool = False
+    """The list cannot settle the doubt, in this run: a person must decide."""
+    adopted: bool = False
+    """The answer to the request was lost, and its task was found on the service's list."""
     at_service: bool = False
     """Submitted and not seen terminal: it counts against the limit in flight."""
     sealed: bool = False
@@ -89,7 +89,12 @@ class Job:
     expires: float = 0.0
     results: list[Result] = field(default_factory=list)
     reserved: int = 0
+    risked: int = 0
+    """The part of it for attempts that a person has written off, though they may be billed yet."""
     spent: int = 0
+    """By all attempts."""
+    sunk: int = 0
+    """The part of it for attempts before the one that now counts."""
     code: str | None = None
     message: str | None = None
     unsent: bool = False
@@ -107,28 +112,41 @@ class Job:
         return self.account, self.model
 
     @property
+    def tried(self) -> int:
+        """Attempts that count against the retries."""
+        return self.attempt - self.first_attempt
+
+    @property
+    def is_sought(self) -> bool:
+        """In doubt, and the service's list may settle it."""
+        return self.state is State.IN_DOUBT and not self.held
+
+    @property
+    def bytes_ahead(self) -> int:
+        """What its results may yet take on disk."""
+        on_its_way = self.state in {State.SUBMITTING, State.RENDERING} or self.is_sought
+        return self.bytes if on_its_way or (self.state is State.READY and not self.whole) else 0
+
+    @property
     def stale_until(self) -> float | None:
         """When the task should be asked for new URLs; None while no result needs one."""
-        if self.task_id is None:
-            return None
-        return min((result.not_before for result in self.results if result.stale), default=None)
+        return None if self.task_id is None else next_look(self.results)
 
     @property
     def is_out_of_reach(self) -> bool:
         """Nothing can be fetched any more, and there is no task to ask for new URLs."""
-        wanted = [result for result in self.results if result.state is ResultState.WANTED]
-        return self.task_id is None and bool(wanted) and all(result.stale for result in wanted)
+        return self.task_id is None and are_beyond_reach(self.results)
 
     @property
     def is_remainder(self) -> bool:
         """Some results were saved before the others expired, and have no sidecar yet."""
-        saved = any(result.state is ResultState.SAVED for result in self.results)
+        saved = is_any(self.results, ResultState.SAVED)
         return self.state is State.EXPIRED and saved and not self.sealed
 
     @property
     def whole(self) -> bool:
         """Every result is settled: the sidecar can be written."""
-        return not any(result.state is ResultState.WANTED for result in self.results)
+        return not is_any(self.results, ResultState.WANTED)
 
     def after(self, fact: f.JobFact) -> None:
         """Take one fact in. IllegalStep leaves the job as it was."""
@@ -136,6 +154,12 @@ class Job:
         self.state = STEPS[self.state][type(fact)]
         self.story.append(type(fact).__name__)
         _CONSEQUENCES.get(type(fact), _nothing_more)(self, fact)
+
+    def seek(self, now: float) -> None:
+        """Begin the search for the task of a lost answer, from its start."""
+        self.lost_at, self.not_before = now, 0.0
+        self.searches, self.blind_searches, self.absent_since = 0, 0, None
+        self.held = self.direct
 
     def _check(self, fact: f.JobFact) -> None:
         if type(fact) not in STEPS[self.state]:
@@ -163,6 +187,7 @@ def _wanted(job: Job, fact: f.Wanted) -> None:
     job.request, job.model, job.order = fact.request, fact.model, fact.order
     job.price, job.currency = fact.price, fact.currency
     job.needs, job.direct = fact.needs, fact.direct
+    job.likeness, job.bytes = fact.likeness, fact.bytes
     job.not_before, job.tries = 0.0, 0
     job.code = job.message = None
     job.unsent = False
@@ -170,16 +195,20 @@ def _wanted(job: Job, fact: f.Wanted) -> None:
 
 def _submit_started(job: Job, fact: f.SubmitStarted) -> None:
     job.attempt = fact.attempt
-    job.submitted_at = fact.at
-    job.reserved = job.price or 0
+    job.started_at = job.submitted_at = fact.at
+    job.service_time = fact.service_time
+    job.reserved = job.risked + (job.price or 0)
     job.task_id, job.running_since = None, None
     job.rendered, job.sealed = False, False
+    job.adopted = job.held = False
     job.results = []
 
 
-def _submitted(job: Job, fact: f.Submitted) -> None:
+def _submitted(job: Job, fact: f.Submitted | f.Adopted) -> None:
     job.task_id = fact.task_id
-    job.submitted_at = fact.at
+    job.adopted = isinstance(fact, f.Adopted)
+    # An adopted task is as old as the request whose answer was lost.
+    job.submitted_at = job.started_at if job.adopted else fact.at
     job.at_service = True
     job.tries = 0
     job.code = job.message = None
@@ -187,7 +216,7 @@ def _submitted(job: Job, fact: f.Submitted) -> None:
 
 def _deferred(job: Job, fact: f.Deferred | f.Requeued) -> None:
     job.not_before = fact.until
-    job.reserved = 0
+    job.reserved = job.risked
     if isinstance(fact, f.Deferred):
         # Nothing was taken: the attempt did not happen, and its number is used again.
         job.attempt -= 1
@@ -196,17 +225,58 @@ def _deferred(job: Job, fact: f.Deferred | f.Requeued) -> None:
 
 
 def _unbilled(job: Job, fact: f.Refused | f.Barred | f.TaskFailed | f.TaskCanceled) -> None:
-    job.reserved = 0
+    job.reserved = job.risked
     job.at_service = False
     job.tries = 0
     job.unsent = isinstance(fact, f.Barred) or (isinstance(fact, f.Refused) and not fact.sent)
-    if not isinstance(fact, f.TaskCanceled):
+    if isinstance(fact, f.TaskCanceled):
+        job.code, job.message = None, "cancelled by batchgen cancel" if fact.asked else None
+    else:
         job.code, job.message = fact.code, fact.message
 
 
-def _in_trouble(job: Job, fact: f.SubmitLost | f.Parked | f.Lost | f.Expired) -> None:
+def _in_trouble(job: Job, fact: f.Parked | f.Lost | f.Expired) -> None:
     job.at_service = False
     job.message = fact.reason
+
+
+def _submit_lost(job: Job, fact: f.SubmitLost) -> None:
+    job.seek(fact.at)
+    job.message = fact.reason
+
+
+def _sought_in_vain(job: Job, fact: f.SoughtInVain) -> None:
+    job.searches += 1
+    job.blind_searches = job.blind_searches + 1 if fact.blind else 0
+    job.not_before = fact.until
+    job.message = fact.reason
+    if not fact.absent:
+        job.absent_since = None
+    elif job.absent_since is None:
+        job.absent_since = fact.at
+
+
+def _held(job: Job, fact: f.Held) -> None:
+    job.held = True
+    job.message = fact.reason
+
+
+def _found_absent(job: Job, _fact: f.FoundAbsent) -> None:
+    """Nothing was taken: the attempt did not happen, and its number is used again."""
+    job.attempt -= 1
+    job.reserved = job.risked
+    job.not_before, job.tries = 0.0, 0
+    job.message = None
+
+
+def _renewed(job: Job, _fact: f.Renewed) -> None:
+    """What may still be billed stays reserved, and what was billed stays spent."""
+    job.risked, job.sunk = job.reserved, job.spent
+    job.first_attempt = job.attempt
+    job.not_before, job.tries = 0.0, 0
+    job.at_service = False
+    job.code = job.message = None
+    job.held = job.unsent = False
 
 
 def _rendering_started(job: Job, fact: f.RenderingStarted) -> None:
@@ -214,8 +284,8 @@ def _rendering_started(job: Job, fact: f.RenderingStarted) -> None:
 
 
 def _rendered(job: Job, fact: f.Rendered) -> None:
-    job.spent = (job.price or 0) if fact.cost is None else fact.cost
-    job.reserved = 0
+    job.spent = job.sunk + ((job.price or 0) if fact.cost is None else fact.cost)
+    job.reserved = job.risked
     job.at_service = False
     job.expires = fact.expires
     if not job.rendered:
@@ -224,25 +294,16 @@ def _rendered(job: Job, fact: f.Rendered) -> None:
         job.render_seconds = fact.at - job.submitted_at
         job.results = [Result() for _ in fact.results]
     for result, ref in zip(job.results, fact.results, strict=False):
-        if result.state is ResultState.WANTED and ref.path is None:
-            result.state, result.trouble = ResultState.FAILED, f"{ref.code}: {ref.message}"
-        if result.stale:
-            result.stale, result.not_before = False, 0.0
+        result.told(ref)
 
 
 def _fetch_broken(job: Job, fact: f.FetchDeferred | f.LinkStale) -> None:
-    result = job.results[fact.index]
-    result.not_before = fact.until
-    result.stale = isinstance(fact, f.LinkStale)
-    result.tries += 1
-    result.trouble = fact.reason
+    job.results[fact.index].broke(fact)
 
 
 def _saved(job: Job, fact: f.Saved) -> None:
-    result = job.results[fact.index]
-    result.state, result.stale, result.trouble = ResultState.SAVED, False, None
+    job.results[fact.index].saved(fact)
     job.sealed = False
-    result.name, result.bytes = str(fact.file["path"]), int(fact.file["bytes"])
 
 
 def _sealed(job: Job, _fact: f.Sealed | f.SealedInPart) -> None:
@@ -279,7 +340,12 @@ _CONSEQUENCES: Mapping[type[f.JobFact], Callable[[Job, Any], None]] = {
     f.Barred: _unbilled,
     f.TaskFailed: _unbilled,
     f.TaskCanceled: _unbilled,
-    f.SubmitLost: _in_trouble,
+    f.SubmitLost: _submit_lost,
+    f.SoughtInVain: _sought_in_vain,
+    f.Adopted: _submitted,
+    f.FoundAbsent: _found_absent,
+    f.Held: _held,
+    f.Renewed: _renewed,
     f.Parked: _in_trouble,
     f.Lost: _in_trouble,
     f.Expired: _in_trouble,

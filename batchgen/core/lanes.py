@@ -2,17 +2,20 @@
 
 The service counts its limits per main account and model. Submits of one lane leave one after
 another, never side by side: at the documented rates that loses nothing, and it keeps a lost answer
-small, because no other request of the lane can be taken for the lost one. Where the answer to a
-POST is the result itself there is no task to be found later, nor mistaken: these may wait for their
-answers side by side, for minutes.
+small. While an answer is sought on the service's list, no request is sent that the list could not
+tell from it: one of the same prompt, or any where one of the two has no prompt to compare. Where
+the answer to a POST is the result itself there is no task to be found later, nor mistaken: these
+may wait for their answers side by side, for minutes.
 """
 
 from __future__ import annotations
 
+from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from batchgen.core import facts as f
-from batchgen.core.policy import LONGEST_PAUSE, LaneLimits
+from batchgen.core.policy import LONGEST_PAUSE, RETENTION, LaneLimits
 
 NEVER = float("inf")
 
@@ -64,8 +67,10 @@ class Lane:
     """Tasks submitted and not seen terminal."""
     free_at: float = 0.0
     """When the submit rate allows the next POST."""
-    quiet_until: float = 0.0
-    """Until then a task of a lost POST may still appear, so none is made that resembles it."""
+    sought: Counter[str] = field(default_factory=Counter)
+    """How many lost answers are sought on the service's list, by the likeness of their requests."""
+    answered: deque[tuple[float, str]] = field(default_factory=deque)
+    """The tasks that answers have named since the list began, and when."""
     rendered: int = 0
     render_seconds: float = 0.0
 
@@ -92,13 +97,27 @@ class Lane:
         """The moment from which the next submit may leave; NEVER while something must happen."""
         if self.posting or self.gate.stopped or account.stopped:
             return NEVER
-        return max(self.free_at, self.quiet_until, self.gate.paused_until, account.paused_until)
+        return max(self.free_at, self.gate.paused_until, account.paused_until)
+
+    def seek(self, likeness: str, change: int) -> None:
+        """So many more lost answers of this likeness are sought, or fewer."""
+        if change:
+            self.sought[likeness] += change
+            self.sought = +self.sought
+
+    def named(self, since: float, until: float) -> Iterator[str]:
+        """The tasks that answers have named between these moments."""
+        return (task_id for at, task_id in self.answered if since <= at <= until)
 
     def submit_started(self, at: float) -> None:
         self.free_at = at + 1.0 / self.limits.submits_per_second
+
+    def submitted(self, at: float, task_id: str) -> None:
+        while self.answered and self.answered[0][0] < at - RETENTION:
+            self.answered.popleft()
+        self.answered.append((at, task_id))
 
     def reopen(self, now: float) -> None:
         """A new run, perhaps under a clock that was set back: no wait outlives its length."""
         self.gate.reopen(now)
         self.free_at = min(self.free_at, now + 1.0 / self.limits.submits_per_second)
-        self.quiet_until = min(self.quiet_until, now + LONGEST_PAUSE)

@@ -67,7 +67,13 @@ STEPS: Mapping[State, Mapping[type[f.JobFact], State]] = {
         f.Refused: State.FAILED,
         f.SubmitLost: State.IN_DOUBT,
     },
-    State.IN_DOUBT: {},
+    State.IN_DOUBT: {
+        f.SoughtInVain: State.IN_DOUBT,
+        f.Held: State.IN_DOUBT,
+        f.Adopted: State.RENDERING,
+        f.FoundAbsent: State.PENDING,
+        f.Renewed: State.PENDING,
+    },
     State.RENDERING: {
         f.RenderingStarted: State.RENDERING,
         f.Rendered: State.READY,
@@ -88,12 +94,21 @@ STEPS: Mapping[State, Mapping[type[f.JobFact], State]] = {
         f.Lost: State.LOST,
         f.Expired: State.EXPIRED,
     },
-    State.DONE: {f.ResultsVanished: State.READY, f.SidecarVanished: State.READY},
-    State.PARTIAL: {f.ResultsVanished: State.READY, f.SidecarVanished: State.READY},
+    State.DONE: {
+        f.ResultsVanished: State.READY,
+        f.SidecarVanished: State.READY,
+        f.Renewed: State.PENDING,
+    },
+    State.PARTIAL: {
+        f.ResultsVanished: State.READY,
+        f.SidecarVanished: State.READY,
+        f.Renewed: State.PENDING,
+    },
     State.FAILED: {
         f.Wanted: State.PENDING,
         f.Withdrawn: State.WITHDRAWN,
         f.Requeued: State.PENDING,
+        f.Renewed: State.PENDING,
         # Two of its files may be found changed at the same time.
         f.Barred: State.FAILED,
     },
@@ -108,6 +123,7 @@ STEPS: Mapping[State, Mapping[type[f.JobFact], State]] = {
         f.Parked: State.PARKED,
         f.Lost: State.PARKED,
         f.Expired: State.EXPIRED,
+        f.Renewed: State.PENDING,
     },
     State.LOST: {
         f.Unparked: State.RENDERING,
@@ -116,6 +132,7 @@ STEPS: Mapping[State, Mapping[type[f.JobFact], State]] = {
         f.LinkStale: State.LOST,
         f.Saved: State.LOST,
         f.Parked: State.LOST,
+        f.Renewed: State.PENDING,
     },
     # What was saved of it still gets its sidecar.
     State.EXPIRED: {
@@ -125,7 +142,12 @@ STEPS: Mapping[State, Mapping[type[f.JobFact], State]] = {
         f.Parked: State.EXPIRED,
         f.Sealed: State.EXPIRED,
         f.SealedInPart: State.EXPIRED,
+        f.Renewed: State.PENDING,
     },
-    State.CANCELED: {f.Wanted: State.PENDING, f.Withdrawn: State.WITHDRAWN},
+    State.CANCELED: {
+        f.Wanted: State.PENDING,
+        f.Withdrawn: State.WITHDRAWN,
+        f.Renewed: State.PENDING,
+    },
     State.WITHDRAWN: {f.Wanted: State.PENDING},
 }

@@ -45,14 +45,15 @@ class LaneLimits:
 class RetryPolicy:
     """Which failed tasks are worth another paid attempt, and how many attempts a job may have.
 
-    A code matches itself and everything below it: ``InternalError`` matches
-    ``InternalError.Timeout``.
+    They are counted anew when a person wants the job bought again. A code matches itself and
+    everything below it: ``InternalError`` matches ``InternalError.Timeout``.
     """
 
     attempts: int = 2
     codes: tuple[str, ...] = ("InternalError",)
 
     def allows(self, code: str, attempt: int) -> bool:
+        """Whether the ``attempt``-th may be followed by another one."""
         worth = any(code == kind or code.startswith(f"{kind}.") for kind in self.codes)
         return worth and attempt < self.attempts
 
@@ -67,10 +68,16 @@ class Policy:
     """Tasks submitted and not seen terminal, over the whole batch; lifts the catalog's number."""
     budget: int | None = None
     """Micro-units that all runs of the batch may spend; None for no limit."""
+    disk_margin: int = 64 * 1024 * 1024
+    """Bytes of the disk that stay free, whatever the results in flight may take."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    stop_after_failures: int | None = None
+    """After so many jobs that failed one after another, this run submits nothing more."""
     settle: float = 30.0
-    """After a POST whose answer was lost, how long its model sends nothing, so that the lost task
-    and the next one can be told apart by time."""
+    """How long after a POST whose answer was lost the service's list must still have no task of it,
+    until that counts as proof that none was made."""
+    exclusive_account: bool = False
+    """Nobody else makes tasks with this account, so one that nothing else explains is ours."""
     queries_per_second: float = 15.0
     """Below the service's 20 for an account (Manage asynchronous tasks, 2026)."""
     queries_in_flight: int = 16

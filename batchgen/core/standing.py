@@ -7,9 +7,11 @@ facts, so two of them built from the same facts are equal, whoever built them an
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
+from typing import Self
 
 from batchgen.core import facts as f
-from batchgen.core.job import Job
+from batchgen.core.job import IllegalStep, Job
 from batchgen.core.lanes import Gate, Lane
 from batchgen.core.lifecycle import State
 from batchgen.core.needs import Preparations
@@ -30,11 +32,19 @@ class Standing:
         """Micro-units billed, for tasks that succeeded and for checks."""
         self.reserved = 0
         """Micro-units that what is under way, or in doubt, may still cost."""
+        self.bytes_ahead = 0
+        """What the results under way, or in doubt, may yet take on disk."""
         self.at_service = 0
+        self.in_doubt: set[str] = set()
+        """The jobs whose answers were lost."""
         self.task_ids: set[str] = set()
-        """Of all tasks that the service said it made for this batch."""
+        """Of all tasks that were made for this batch, as the service has said."""
+        self.failures = 0
+        """Jobs that failed for good in this run, one after another."""
         self.currency: str | None = None
         """Of all prices: a batch lives in one region, and so by one price list."""
+        self.private: bool | None = None
+        """Whether it was begun at a private address, as a stand-in of the service has."""
 
     def __repr__(self) -> str:
         states = ", ".join(f"{count} {state}" for state, count in self.counts.items() if count)
@@ -53,6 +63,12 @@ class Standing:
         return self.at_service + self.counts[State.SUBMITTING]
 
     @property
+    def failing(self) -> bool:
+        """So many jobs failed one after another that this run should buy nothing more."""
+        most = self.policy.stop_after_failures
+        return most is not None and self.failures >= most
+
+    @property
     def stops(self) -> list[f.LaneStopped]:
         """What the service has stopped since the last run began."""
         gates = [*self.gates.values(), *(lane.gate for lane in self.lanes.values())]
@@ -69,14 +85,17 @@ class Standing:
                 self._gate(fact).after(fact)
             case f.Connected():
                 self.preparations.connect(fact.endpoint)
+                if fact.private is not None:
+                    self.private = fact.private
             case f.RunStarted():
-                self.preparations.reopen(fact.at)
-                for gate in self.gates.values():
-                    gate.reopen(fact.at)
-                for lane in self.lanes.values():
-                    lane.reopen(fact.at)
+                self._start_run(fact.at)
             case _:
                 raise TypeError(f"not a fact of a batch: {type(fact).__name__}")
+
+    def is_tried_again(self, fact: f.JobFact) -> bool:
+        """Whether the failure of a task is worth another paid attempt."""
+        retry, job = self.policy.retry, self.jobs[fact.job]
+        return isinstance(fact, f.TaskFailed) and retry.allows(fact.code, job.tried)
 
     def lane(self, job: Job) -> Lane:
         """The lane that the job's submits take."""
@@ -98,6 +117,19 @@ class Standing:
             return self.gates.setdefault(fact.account, Gate())
         return self._lane(fact.account, fact.model).gate
 
+    def _start_run(self, now: float) -> None:
+        self.failures = 0
+        self.preparations.reopen(now)
+        for gate in self.gates.values():
+            gate.reopen(now)
+        for lane in self.lanes.values():
+            lane.reopen(now)
+        for name in self.in_doubt:
+            job = self.jobs[name]
+            before = _Measures.of(job)
+            job.seek(now)
+            self._add(self.lane(job), job, before)
+
     def _after_need_fact(self, fact: f.NeedFact) -> None:
         reserved, spent = self.preparations.reserved, self.preparations.spent
         self.preparations.after(fact)
@@ -106,43 +138,86 @@ class Standing:
 
     def _after_job_fact(self, fact: f.JobFact) -> None:
         job = self.jobs.get(fact.job) or Job(fact.job, fact.account)
-        state, reserved, spent = job.state, job.reserved, job.spent
-        at_service, rendered = job.at_service, job.rendered
+        if isinstance(fact, f.Adopted) and fact.task_id in self.task_ids:
+            raise IllegalStep(job, fact, f"task {fact.task_id} belongs to another request")
+        before = _Measures.of(job)
         job.after(fact)
         self.jobs[job.id] = job
         if self.currency is None or isinstance(fact, f.SubmitStarted):
             self.currency = job.currency
         lane = self.lane(job)
-        if state is not State.NEW:
-            self.counts[state] -= 1
-        self.counts[job.state] += 1
-        self.reserved += job.reserved - reserved
-        self.spent += job.spent - spent
-        self.at_service += job.at_service - at_service
-        lane.at_service += job.at_service - at_service
-        posts = (job.state is State.SUBMITTING) - (state is State.SUBMITTING)
-        lane.submitting += posts
-        lane.posting += 0 if job.direct else posts
-        if job.rendered and not rendered:
-            lane.rendered += 1
-            lane.render_seconds += job.render_seconds
-        if state is State.SUBMITTING and isinstance(fact, f.Submitted | f.Rendered):
+        self._add(lane, job, before)
+        if job.rendered and not before.rendered:
+            self._count_success(lane, job)
+        if job.state is State.FAILED and before.state is not State.FAILED:
+            self.failures += not self.is_tried_again(fact)
+        if before.state is State.SUBMITTING and isinstance(fact, f.Submitted | f.Rendered):
             lane.gate.got_through()
             self.gate(job).got_through()
-        self._note(lane, job, fact)
+        self._note(lane, fact)
 
-    def _note(self, lane: Lane, job: Job, fact: f.JobFact) -> None:
+    def _add(self, lane: Lane, job: Job, before: _Measures) -> None:
+        """What the job now is, instead of what it was before."""
+        now = _Measures.of(job)
+        if before.state is not State.NEW:
+            self.counts[before.state] -= 1
+        self.counts[now.state] += 1
+        self.reserved += now.reserved - before.reserved
+        self.spent += now.spent - before.spent
+        self.bytes_ahead += now.bytes_ahead - before.bytes_ahead
+        self.at_service += now.at_service - before.at_service
+        lane.at_service += now.at_service - before.at_service
+        posts = (now.state is State.SUBMITTING) - (before.state is State.SUBMITTING)
+        lane.submitting += posts
+        lane.posting += 0 if job.direct else posts
+        lane.seek(job.likeness, now.sought - before.sought)
+        (self.in_doubt.add if now.state is State.IN_DOUBT else self.in_doubt.discard)(job.id)
+
+    def _count_success(self, lane: Lane, job: Job) -> None:
+        lane.rendered += 1
+        lane.render_seconds += job.render_seconds
+        if not self.failing:
+            self.failures = 0
+
+    def _note(self, lane: Lane, fact: f.JobFact) -> None:
         match fact:
             case f.SubmitStarted():
                 lane.submit_started(fact.at)
             case f.Submitted():
                 self.task_ids.add(fact.task_id)
-            case f.SubmitLost() if not job.direct:
-                lane.quiet_until = fact.at + self.policy.settle
+                lane.submitted(fact.at, fact.task_id)
+            case f.Adopted():
+                self.task_ids.add(fact.task_id)
             case _:
                 pass
 
     def _values(self) -> tuple[object, ...]:
         counts = {state: count for state, count in self.counts.items() if count}
-        money = (self.spent, self.reserved, self.at_service)
-        return (self.jobs, self.lanes, self.gates, self.preparations, counts, money)
+        sums = (self.spent, self.reserved, self.bytes_ahead, self.at_service, self.failures)
+        names = (self.in_doubt, self.task_ids)
+        return (self.jobs, self.lanes, self.gates, self.preparations, counts, sums, names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measures:
+    """What a job adds to the sums."""
+
+    state: State
+    reserved: int
+    spent: int
+    bytes_ahead: int
+    at_service: bool
+    rendered: bool
+    sought: bool
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        return cls(
+            job.state,
+            job.reserved,
+            job.spent,
+            job.bytes_ahead,
+            job.at_service,
+            job.rendered,
+            job.is_sought,
+        )

@@ -16,7 +16,8 @@ class Wish:
     """What the manifest asks for, as far as the core needs to know it.
 
     ``request`` is the request's identity, ``price`` the worst case in micro-units of ``currency``,
-    None where no price is known; ``needs`` and ``direct`` are told as in ``Wanted``.
+    None where no price is known; ``needs``, ``direct``, ``likeness`` and ``bytes`` are told as in
+    ``Wanted``.
     """
 
     job: str
@@ -27,6 +28,8 @@ class Wish:
     currency: str | None = None
     needs: tuple[f.Need, ...] = ()
     direct: bool = False
+    likeness: str = ""
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ def _is_news(standing: Standing, job: Job, wish: Wish) -> bool:
 
 def _terms(of: Job | Wish) -> tuple[object, ...]:
     """What may change about a job while its request stays the same."""
-    return of.price, of.order, of.direct, [(need, need.price) for need in of.needs]
+    needs = [(need, need.price) for need in of.needs]
+    return of.price, of.order, of.direct, of.likeness, of.bytes, needs
 
 
 def _wanted(wish: Wish, *, account: str, at: float) -> f.Wanted:
@@ -91,4 +95,6 @@ def _wanted(wish: Wish, *, account: str, at: float) -> f.Wanted:
         currency=wish.currency,
         needs=wish.needs,
         direct=wish.direct,
+        likeness=wish.likeness,
+        bytes=wish.bytes,
     )

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Action, Download, Poll, Prepare, Seal, Submit
+from batchgen.core.actions import Action, Download, Poll, Prepare, Seal, Search, Submit
 from batchgen.core.batch import Batch
 from batchgen.core.job import Job
 from batchgen.core.policy import LaneLimits, Policy
 from batchgen.core.wishes import Wish, difference
 
 MODELS = ("slow", "fast")
+SIZE = 1000
 
 
 def policy(**changes) -> Policy:
@@ -24,9 +25,17 @@ def policy(**changes) -> Policy:
 
 
 def wishes(count: int, price: int = 100) -> list[Wish]:
-    """Plain jobs, of two models in turn."""
+    """Plain jobs, of two models in turn, each with a prompt of its own."""
     return [
-        Wish(job=f"job{i}", request=f"r{i}", model=MODELS[i % 2], order=i, price=price)
+        Wish(
+            job=f"job{i}",
+            request=f"r{i}",
+            model=MODELS[i % 2],
+            order=i,
+            price=price,
+            likeness=f"p{i}",
+            bytes=SIZE,
+        )
         for i in range(count)
     ]
 
@@ -60,6 +69,8 @@ class World:
     posts: list[tuple[float, str]] = field(default_factory=list)
     polls: list[float] = field(default_factory=list)
 
+    searches: list[tuple[float, str]] = field(default_factory=list)
+    free: int | None = None
     wanted: list[Wish] = field(default_factory=list)
 
     @classmethod
@@ -84,17 +95,34 @@ class World:
             self.log.append(fact)
 
     def decide(self) -> tuple[Action, ...]:
+        self.batch.see_disk(self.free)
         decision = self.batch.decide(self.now)
         self.log.extend(decision.facts)
         for action in decision.actions:
-            if isinstance(action, Submit):
-                self.check_needs(self.job(action))
-        for action in decision.actions:
-            if isinstance(action, Submit):
-                self.posts.append((self.now, self.job(action).model))
-            elif isinstance(action, Poll):
-                self.polls.append(self.now)
+            match action:
+                case Submit():
+                    self.check_needs(self.job(action))
+                    self.check_likeness(self.job(action))
+                    self.posts.append((self.now, self.job(action).model))
+                case Poll():
+                    self.polls.append(self.now)
+                case Search():
+                    self.searches.append((self.now, action.model))
+        self.check_room([action for action in decision.actions if isinstance(action, Submit)])
         return decision.actions
+
+    def check_likeness(self, job: Job) -> None:
+        """No request leaves that the list could not tell from one that is sought there."""
+        for doubt in self.batch.doubts(*job.lane):
+            assert doubt.id != job.id
+            unlike = {doubt.likeness, job.likeness, ""}
+            assert job.direct or len(unlike) == 3, f"{job.id} looks like {doubt.id}"
+
+    def check_room(self, submits: list[Submit]) -> None:
+        """Whatever is begun fits on the disk, with everything that was begun before."""
+        if submits and self.free is not None:
+            ahead = self.batch.standing.bytes_ahead
+            assert self.free - ahead >= self.batch.policy.disk_margin
 
     def check_needs(self, job: Job) -> None:
         """No request leaves without what it needs, of its own model and account, and alive."""
@@ -106,9 +134,13 @@ class World:
                 assert preparations.of((job.account, need)).good_until > self.now + 3600
                 assert preparations.url(job.account, job.model, need.content)
 
-    def crash(self) -> None:
-        """The process dies and another takes over: only the facts are left."""
+    def crash(self, *renewed: str) -> None:
+        """The process dies and another takes over: only the facts are left. In between a person
+        may want some jobs bought again."""
         self.batch = Batch(self.batch.policy, facts=self.log)
+        for job in map(self.batch.standing.jobs.__getitem__, renewed):
+            says = {"at": self.now, "account": job.account, "job": job.id, "attempt": job.attempt}
+            self.note(f.Renewed(**says, reason="somebody wants it"))
         self.note(f.RunStarted(at=self.now, account="a", version="test"))
 
     def job(self, action: Action) -> Job:
@@ -137,10 +169,12 @@ class World:
 
     def outcomes(self, action: Action) -> list[Callable[[], tuple[f.Fact, ...]]]:
         """Everything that may come of an action, the good end first."""
+        if isinstance(action, Search):
+            return self._findings(self.batch.doubts(action.account, action.model))
         job = self.job(action)
         if isinstance(action, Prepare):
             return self._preparations(job, action.need)
-        says = {"at": self.now, "account": job.account, "job": job.id, "attempt": action.attempt}
+        says = {**self.says(job), "attempt": action.attempt}
         match action:
             case Submit() if job.direct:
                 return [
@@ -181,6 +215,39 @@ class World:
             case Seal():
                 whole = all(result.state == "saved" for result in job.results)
                 return [lambda: ((f.Sealed if whole else f.SealedInPart)(**says),)]
+
+    def _findings(self, doubts: list[Job]) -> list[Callable[[], tuple[f.Fact, ...]]]:
+        """The same for all doubts, a part of them, or the service does not answer this key."""
+        kinds = (self._adopted, self._absent, self._in_vain, self._untold, self._blind, self._held)
+        return [
+            *(lambda kind=kind: tuple(map(kind, doubts)) for kind in kinds),
+            *(lambda kind=kind: tuple(map(kind, doubts[:1])) for kind in kinds),
+            lambda: (),
+        ]
+
+    def says(self, job: Job) -> dict[str, object]:
+        """What every fact about this attempt says first."""
+        return {"at": self.now, "account": job.account, "job": job.id, "attempt": job.attempt}
+
+    def _adopted(self, job: Job) -> f.Fact:
+        name = f"found-{job.id}-{job.attempt}"
+        return f.Adopted(**self.says(job), task_id=name, request_id=None)
+
+    def _absent(self, job: Job) -> f.Fact:
+        return f.FoundAbsent(**self.says(job), reason="no task")
+
+    def _in_vain(self, job: Job, *, absent: bool = True, blind: bool = False) -> f.Fact:
+        says = {**self.says(job), "until": self.now + 30, "absent": absent, "blind": blind}
+        return f.SoughtInVain(**says, reason="not yet")
+
+    def _untold(self, job: Job) -> f.Fact:
+        return self._in_vain(job, absent=False)
+
+    def _blind(self, job: Job) -> f.Fact:
+        return self._in_vain(job, absent=False, blind=True)
+
+    def _held(self, job: Job) -> f.Fact:
+        return f.Held(**self.says(job), reason="nobody can say")
 
     def _preparations(self, job: Job, need: f.Need) -> list[Callable[[], tuple[f.Fact, ...]]]:
         says = {"at": self.now, "account": job.account}

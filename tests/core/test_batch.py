@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +14,12 @@ from hypothesis import strategies as st
 from batchgen.core import facts as f
 from batchgen.core.actions import Download, Poll, Prepare, Seal, Submit
 from batchgen.core.batch import Batch
-from batchgen.core.lifecycle import NEEDS_A_PERSON, SETTLED, State
+from batchgen.core.lifecycle import SETTLED, STEPS, State
 from batchgen.core.policy import LONGEST_PAUSE, RetryPolicy
 from batchgen.core.wishes import Wish, difference
 
 sys.path.insert(0, str(Path(__file__).parent))
-from histories import World, needy, policy, wishes
+from histories import SIZE, World, needy, policy, wishes
 
 BUDGET = 450
 
@@ -42,6 +43,12 @@ def check(world: World) -> None:
     needs = [action.need for action in batch.under_way if isinstance(action, Prepare)]
     assert len(needs) == len(set(needs)) <= batch.policy.preparations
     assert sum(standing.counts.values()) == len(standing.jobs)
+    assert standing.bytes_ahead == sum(job.bytes_ahead for job in standing.jobs.values()) >= 0
+    sought = [job for job in standing.jobs.values() if job.is_sought]
+    for lane in standing.lanes.values():
+        doubts = batch.doubts(*lane.key)
+        assert lane.sought == Counter(job.likeness for job in doubts)
+        assert sorted(doubts, key=id) == sorted((d for d in sought if d.lane == lane.key), key=id)
     assert Batch(batch.policy, facts=world.log).standing == standing
     idle = not batch.under_way and not batch.settled
     assert not idle or batch.wake_at(now) < float("inf"), "stuck"
@@ -57,9 +64,15 @@ def check_pace(world: World) -> None:
 
 @st.composite
 def some_wishes(draw) -> list[Wish]:
-    """Jobs of both models, some of which share needs, some of which are answered directly."""
+    """Jobs of both models, of which some share needs, some are answered directly, some look alike,
+    and some have no prompt to be told by."""
     return [
-        replace(wish, needs=needy(draw(st.integers(0, 4)), wish.model), direct=draw(st.booleans()))
+        replace(
+            wish,
+            needs=needy(draw(st.integers(0, 4)), wish.model),
+            direct=draw(st.booleans()),
+            likeness=draw(st.sampled_from([wish.likeness, "", "fox", "owl"])),
+        )
         for wish in wishes(draw(st.integers(1, 7)))
     ]
 
@@ -70,16 +83,24 @@ any_wishes = some_wishes()
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_history_keeps_the_limits_and_comes_back_from_its_facts(data):
-    """Outcomes in any order, crashes and waits never break a limit, a quiet or the replay."""
-    world = World.wanting(data.draw(any_wishes), budget=data.draw(st.sampled_from([None, BUDGET])))
+    """Outcomes in any order, lost answers and what is found of them, crashes, jobs bought again, a
+    disk that fills and empties: nothing breaks a limit or the replay, or buys beside a doubt."""
+    world = World.wanting(
+        data.draw(any_wishes),
+        budget=data.draw(st.sampled_from([None, BUDGET])),
+        stop_after_failures=data.draw(st.sampled_from([None, 2])),
+        disk_margin=SIZE,
+    )
     for _ in range(data.draw(st.integers(0, 60))):
         assert world.batch.wake_at(world.now) > world.now
         world.decide()
         check(world)
         running = sorted(world.batch.under_way, key=repr)
-        step = data.draw(st.integers(0, 9))
+        step = data.draw(st.integers(0, 10))
         if step == 0:
-            world.crash()
+            world.crash(*some_of(data, renewable(world)))
+        elif step == 10:
+            world.free = data.draw(st.none() | st.integers(0, 6 * SIZE))
         elif running and step < 8:
             action = data.draw(st.sampled_from(running))
             world.finish(action, *data.draw(st.sampled_from(world.outcomes(action)))())
@@ -89,8 +110,18 @@ def test_any_history_keeps_the_limits_and_comes_back_from_its_facts(data):
     finish_well(world)
 
 
+def some_of(data, names: list[str]) -> list[str]:
+    return data.draw(st.lists(st.sampled_from(names), unique=True)) if names else []
+
+
+def renewable(world: World) -> list[str]:
+    jobs = world.batch.standing.jobs.values()
+    return [job.id for job in jobs if f.Renewed in STEPS[job.state]]
+
+
 def finish_well(world: World) -> None:
-    """With a healthy service from here on, the run ends, and every job with it."""
+    """With a healthy service and disk from here on, the run ends, and every job with it."""
+    world.free = None
     for _ in range(400):
         world.decide()
         check(world)
@@ -102,7 +133,8 @@ def finish_well(world: World) -> None:
         else:
             world.wait()
     assert world.batch.settled
-    stopped = world.batch.standing.stops or world.batch.budget_reached
+    batch = world.batch
+    stopped = batch.standing.stops or batch.budget_reached or batch.failing
     open_jobs = [job for job in world.batch.standing.jobs.values() if job.state not in SETTLED]
     assert not open_jobs or (stopped and {job.state for job in open_jobs} == {State.PENDING})
 
@@ -114,48 +146,6 @@ def test_nothing_is_bought_twice_in_a_healthy_batch():
     assert len(world.posts) == 6
     assert world.batch.standing.counts[State.DONE] == 6
     assert world.batch.standing.spent == 6 * 90
-
-
-def test_a_lost_answer_is_held_and_never_sent_again():
-    """After a SubmitLost no later decision or run posts the job, and its money stays reserved."""
-    world = World.of(1)
-    (submit,) = world.decide()
-    world.finish(submit, world.outcomes(submit)[3]()[0])
-    world.crash()
-    assert world.decide() == ()
-    assert world.batch.settled
-    job = world.batch.standing.jobs["job0"]
-    assert (job.state, world.batch.standing.reserved) == (State.IN_DOUBT, 100)
-
-
-def test_a_run_that_died_during_a_post_leaves_the_job_in_doubt():
-    """SubmitStarted without an answer becomes in doubt, by a fact, when the next run begins."""
-    world = World.of(1)
-    world.decide()
-    world.crash()
-    decision = world.batch.decide(world.now)
-    assert [type(fact) for fact in decision.facts] == [f.SubmitLost]
-    assert decision.actions == ()
-    assert world.batch.standing.jobs["job0"].state in NEEDS_A_PERSON
-
-
-def test_after_a_lost_answer_the_model_stays_quiet_for_the_settling_time():
-    """The next request of the same model leaves only when it can no longer be taken for the lost
-    one; another model goes on."""
-    world = World.of(4)
-    slow, fast = world.decide()
-    world.finish(slow, world.outcomes(slow)[3]()[0])
-    world.finish(fast, *world.outcomes(fast)[0]())
-    while not any(model == "slow" for _, model in world.posts[2:]):
-        world.wait()
-        for action in world.decide():
-            if isinstance(action, Submit):
-                world.finish(action, *world.outcomes(action)[0]())
-            elif isinstance(action, Poll):
-                world.finish(action)
-    lost, again = [at for at, model in world.posts if model == "slow"]
-    assert 30 <= again - lost < 31
-    assert [at for at, model in world.posts if model == "fast"][1] - lost < 1
 
 
 def test_a_cap_over_the_batch_lifts_the_models_own_number():

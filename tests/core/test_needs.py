@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Prepare, Submit
+from batchgen.core.actions import Prepare, Search, Submit
 from batchgen.core.batch import Batch
 from batchgen.core.lifecycle import State
 from batchgen.core.needs import MOST_LOST, Preparation
@@ -37,6 +37,7 @@ def names(world: World) -> list[str]:
     return [
         action.need.content if isinstance(action, Prepare) else action.job
         for action in world.decide()
+        if not isinstance(action, Search)
     ]
 
 
@@ -441,17 +442,6 @@ def test_a_cheap_job_behind_a_full_room_does_not_keep_the_run_alive():
     assert world.batch.settled
     assert world.batch.budget_reached
     assert len(world.posts) == 1
-
-
-def test_answers_without_a_task_do_not_make_their_lane_wait_when_one_is_lost():
-    """There is no task that could be mistaken for the next one."""
-    direct, plain = (replace(wanting(())[0], direct=direct) for direct in (True, False))
-    quiet = []
-    for wish in (direct, plain):
-        world = World.wanting([wish])
-        do(world, world.decide()[0], 3)
-        quiet.append(world.batch.standing.lanes["a", "fast"].quiet_until)
-    assert quiet == [0.0, world.now + 30.0]
 
 
 def test_a_faster_stand_in_forgets_its_uploads_faster():

@@ -38,6 +38,11 @@ class Wanted(JobFact):
     currency: str | None
     needs: tuple[Need, ...] = ()
     direct: bool = False
+    likeness: str = ""
+    """What the service's task list could tell the request's task by: a fingerprint of its prompt as
+    the service repeats it, or nothing where it does not."""
+    bytes: int = 0
+    """The most that its results may take on disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +67,13 @@ class AttemptFact(JobFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitStarted(AttemptFact):
-    """The request is about to leave: from here on the service may have it."""
+    """The request is about to leave: from here on the service may have it.
+
+    ``service_time`` is what the service's clock had shown at least (Unix seconds): the ``Date`` of
+    an answer that came before. None where none had come.
+    """
+
+    service_time: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +110,56 @@ class SubmitLost(AttemptFact):
     """Nobody knows whether the service took the request."""
 
     reason: str
+
+
+# -- a request in doubt ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoughtInVain(AttemptFact):
+    """The service's list did not settle the doubt; it is asked again, not before ``until``.
+
+    ``absent`` says that the list was whole and had no task that could be this one's; else it proves
+    nothing, or a task that may be the one has not told its prompt yet.
+    """
+
+    until: float
+    absent: bool
+    reason: str
+    blind: bool = False
+    """The list was not to be had, or not up to date: it proves nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted(AttemptFact):
+    """The list has the task that the lost answer would have named."""
+
+    task_id: str
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundAbsent(AttemptFact):
+    """The service surely made no task of the request, or one that failed: it may be sent again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held(AttemptFact):
+    """The list cannot settle the doubt: a person must decide. The next run looks again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed(AttemptFact):
+    """A person wants the job bought again, whatever has come, or may yet come, of this attempt."""
+
+    reason: str
+
+
+# -- a task ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +210,12 @@ class Requeued(AttemptFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCanceled(AttemptFact):
-    """Somebody cancelled the task at the service; it is not billed."""
+    """Somebody cancelled the task at the service; it is not billed.
+
+    ``asked`` says that it was ``batchgen cancel``.
+    """
+
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

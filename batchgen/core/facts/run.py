@@ -33,10 +33,12 @@ class RunStarted(Fact):
 class Connected(Fact):
     """The run asks the service at an ``endpoint``: a fingerprint of the host and the key.
 
-    What was uploaded to another endpoint, or with another key, is not there.
+    What was uploaded to another endpoint, or with another key, is not there. ``private`` says that
+    the host is this machine or an internal one, as a stand-in's is; None where nobody noted it.
     """
 
     endpoint: str
+    private: bool | None = None
 
     @property
     def subject(self) -> str:

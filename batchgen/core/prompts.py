@@ -1,0 +1,79 @@
+"""Prompts held against each other: what was sent, and what the service says it was asked.
+
+The service repeats a task's prompt (``orig_prompt``), but not byte for byte: its own documented
+samples show other quotes and other spaces than were sent. So prompts are compared without white
+space, quotes and invisible characters, in one Unicode form (NFKC); case counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections import Counter
+from functools import lru_cache
+
+NEAR = 0.7
+"""The part of their trigrams that two prompts have in common from which they may be one prompt that
+was changed on its way: a letter changed costs three trigrams."""
+
+_QUOTES = frozenset("\"'`\u00b4\u201a\u201e\u2032\u2033\u300c\u300d\u300e\u300f\u301d\u301e\u301f")
+_LEFT_OUT = frozenset({"Pi", "Pf", "Cc", "Cf"})
+"""By general category: quotes that open and close, and what nobody sees."""
+
+
+@lru_cache(maxsize=1024)
+def normalised(prompt: str) -> str:
+    """The prompt without what may change on its way to the service and back."""
+    # Left out before as well: some quotes have a compatible form that is a space and an accent.
+    kept = "".join(filter(_is_kept, prompt))
+    return "".join(filter(_is_kept, unicodedata.normalize("NFKC", kept)))
+
+
+def likeness(prompt: str | None) -> str:
+    """A fingerprint that prompts share which the service's list could not tell apart.
+
+    Nothing where there is no prompt to compare: such a request looks like every other.
+    """
+    text = normalised(prompt or "")
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16] if text else ""
+
+
+def repeats(told: str, sent: str, limit: int | None = None) -> bool:
+    """Whether a task that tells this prompt was made of the one that was sent; neither is empty.
+
+    ``limit`` is how many characters of a prompt the model takes at least: the service may cut what
+    is beyond, and tells what it has.
+    """
+    theirs, ours = normalised(told), normalised(sent)
+    if theirs == ours:
+        return True
+    if limit is None or len(sent) <= limit:
+        return False
+    return ours.startswith(theirs) and len(theirs) >= len(normalised(sent[:limit]))
+
+
+def resembles(told: str, sent: str) -> bool:
+    """Whether what a task tells may be the prompt that was sent, changed on its way."""
+    theirs, ours = normalised(told).casefold(), normalised(sent).casefold()
+    shorter, longer = sorted((theirs, ours), key=len)
+    if longer.startswith(shorter):
+        return True
+    return len(shorter) >= NEAR * len(longer) and _in_common(theirs, ours) >= NEAR
+
+
+def _is_kept(character: str) -> bool:
+    if character.isspace() or character in _QUOTES:
+        return False
+    return unicodedata.category(character) not in _LEFT_OUT
+
+
+def _in_common(one: str, other: str) -> float:
+    """Which part of the trigrams is common; in time proportional to the lengths."""
+    ours, theirs = _trigrams(one), _trigrams(other)
+    return (ours & theirs).total() / max(ours.total(), theirs.total())
+
+
+@lru_cache(maxsize=256)
+def _trigrams(text: str) -> Counter[str]:
+    padded = f"  {text}  "
+    return Counter(padded[at : at + 3] for at in range(len(padded) - 2))
