@@ -2,7 +2,8 @@
 
 ``Accepted``, ``Refused`` and ``Ambiguous`` are the three ends of a POST that was sent (one whose
 answer is the result itself has a ``Task`` without id in place of the first, a check of an input a
-``Checked``); ``Task`` and ``NoAnswer`` the two of a poll. Times are Unix seconds.
+``Checked``); ``Task`` and ``NoAnswer`` the two of a poll, ``TaskPage`` and ``NoAnswer`` those of a
+look at the list. Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -132,8 +133,38 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedTask:
+    """A row of the task list; ``created`` is by the service's clock."""
+
+    task_id: str
+    model: str
+    created: float
+    request_id: str | None
+    """Of the request that made the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """One page of the task list. ``total`` counts the rows of all its ``pages``, ``service_time``
+    is when the answer was made, by the service's clock.
+    """
+
+    rows: tuple[ListedTask, ...]
+    total: int
+    pages: int
+    service_time: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    """The service has cancelled the task, which was PENDING: nothing is billed."""
+
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """A poll that told nothing about the task; nothing may be concluded but to ask again.
+    """A question that told nothing of what it asked; nothing may be concluded but to ask again.
 
     ``kind`` is set where the service refused the question itself. ``retry_after`` is in seconds.
     """

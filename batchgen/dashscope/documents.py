@@ -51,6 +51,14 @@ def text_at(holder: Mapping[str, Any] | None, key: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def number_at(holder: Mapping[str, Any] | None, key: str) -> int | None:
+    """A whole number that is not negative, also where it is written ``10.0``, or None."""
+    value = (holder or {}).get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if value >= 0 and value == int(value) else None
+
+
 def words_at(holder: Mapping[str, Any] | None, key: str) -> str | None:
     """A text that will be shown and recorded: it may name a signed URL, never its signature."""
     found = text_at(holder, key)

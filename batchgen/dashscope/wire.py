@@ -9,6 +9,8 @@ Rules:
 - The same holds for a POST whose answer is the result itself, except that nobody can ask later:
   what of it has come is taken, and only an answer without any result is ``Ambiguous``.
 - A poll has no such danger. Whatever it cannot read is ``NoAnswer``: ask again.
+- A page of the list says that a task is *not* there, too, and then the request is sent again. So a
+  page is read whole or not at all: one odd row, and there is no page (``NoAnswer``).
 - A task id, wherever it comes, beats everything else in the answer: it is money.
 - Documented shapes are read exactly, absent keys are tolerated, unknown ones ignored, numbers kept
   as received (``10`` and ``10.0`` both occur).
@@ -19,8 +21,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,12 +29,15 @@ from batchgen.catalog import ResultShape
 from batchgen.dashscope.answers import (
     Accepted,
     Ambiguous,
+    Canceled,
     Checked,
+    ListedTask,
     NoAnswer,
     Refused,
     ResultError,
     ResultUrl,
     Task,
+    TaskPage,
     TaskStatus,
     UploadPolicy,
 )
@@ -43,6 +46,7 @@ from batchgen.dashscope.documents import (
     excerpt,
     items_at,
     mapping_at,
+    number_at,
     public,
     text_at,
     words_at,
@@ -51,10 +55,15 @@ from batchgen.dashscope.endpoint import Secret
 from batchgen.dashscope.events import gather
 from batchgen.dashscope.refusals import RefusalKind, is_throttling, kind_of
 from batchgen.dashscope.results import parts_in, results_in
+from batchgen.dashscope.times import (
+    milliseconds_at,
+    read_date,
+    read_retry_after,
+    service_time_at,
+)
 
 _REDIRECTIONS = range(300, 400)
 _SAID_BY_STATUS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
-_SERVICE_TIME = timezone(timedelta(hours=8))
 _TASK_ID = re.compile(r"[\w.:-]{1,200}", re.ASCII)
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f\"]*")
 """What may stand in a form without changing its shape."""
@@ -249,8 +258,8 @@ def _task(answer: Mapping[str, Any] | None, state: TaskStatus, shape: ResultShap
         status=state,
         task_id=text_at(output, "task_id"),
         request_id=text_at(answer, "request_id"),
-        submit_time=_service_time(output, "submit_time"),
-        end_time=_service_time(output, "end_time"),
+        submit_time=service_time_at(output, "submit_time"),
+        end_time=service_time_at(output, "end_time"),
         code=words_at(output, "code"),
         message=words_at(output, "message"),
         results=results_in(output, shape),
@@ -259,6 +268,58 @@ def _task(answer: Mapping[str, Any] | None, state: TaskStatus, shape: ResultShap
         actual_prompt=text_at(output, "actual_prompt") or text_at(first, "actual_prompt"),
         usage=public(mapping_at(answer, "usage")),
     )
+
+
+def read_page(
+    status: int, headers: Mapping[str, str], body: bytes, model: str, page: int
+) -> TaskPage | NoAnswer:
+    """A page of the task list, asked for by model (Manage asynchronous tasks, 2026).
+
+    A row that does not name its model is of the one that was asked for.
+    """
+    answer = document(body)
+    if status != HTTPStatus.OK or not answer or text_at(answer, "code"):
+        return _no_answer(status, headers, body)
+    found = _page(answer, model, read_date(headers))
+    if found is None or number_at(answer, "page_no") not in {None, page}:
+        reason = f"page {page} of the task list cannot be read: {excerpt(body)[:200]}"
+        return NoAnswer(reason, heard=True)
+    return found
+
+
+def _page(answer: Mapping[str, Any], model: str, date: float | None) -> TaskPage | None:
+    rows, total = answer.get("data"), number_at(answer, "total")
+    size = number_at(answer, "page_size")
+    if not isinstance(rows, list) or total is None or total < len(rows) or not size:
+        return None
+    listed = [_listed(row, model) for row in items_at(answer, "data")]
+    whole = tuple(row for row in listed if row)
+    if len(whole) < len(rows):
+        return None
+    pages = max(-(-total // size), number_at(answer, "total_page") or 0)
+    return TaskPage(whole, total, pages, date)
+
+
+def _listed(row: Mapping[str, Any], model: str) -> ListedTask | None:
+    task_id, created = text_at(row, "task_id") or "", milliseconds_at(row, "gmt_create")
+    if created is None or not _TASK_ID.fullmatch(task_id):
+        return None
+    name = text_at(row, "model_name") or model
+    return ListedTask(task_id, name, created, text_at(row, "request_id"))
+
+
+def read_cancel(
+    status: int, headers: Mapping[str, str], body: bytes
+) -> Canceled | Refused | NoAnswer:
+    """The answer to the wish to cancel a task; only one that is PENDING can be."""
+    answer = document(body)
+    code, message = words_at(answer, "code") or "", words_at(answer, "message") or ""
+    if status == HTTPStatus.OK and answer is not None and not code:
+        return Canceled(_request_id(headers, answer))
+    told = answer is not None and bool(code)
+    if told and (kind := _refusal(status, answer, code, message)):
+        return _refused(kind, status, headers, body, answer)
+    return _no_answer(status, headers, body)
 
 
 def _no_answer(status: int, headers: Mapping[str, str], body: bytes) -> NoAnswer:
@@ -275,37 +336,3 @@ def _no_answer(status: int, headers: Mapping[str, str], body: bytes) -> NoAnswer
     told = bool(code) or status in _SAID_BY_STATUS
     kind = _refusal(status, answer, code, message) if told else None
     return NoAnswer(reason, read_retry_after(headers), kind, heard=answer is not None)
-
-
-def read_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, never negative and not capped; None where there is no readable value.
-
-    A date counts from the answer's own ``Date``, so our clock may be wrong.
-    """
-    value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", value):
-        return float(value)
-    until, date = _http_date(value), _date(headers)
-    return max(0.0, until - date) if until is not None and date is not None else None
-
-
-def _date(headers: Mapping[str, str]) -> float | None:
-    return _http_date(headers.get("Date", ""))
-
-
-def _http_date(text: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    # "-0000" gives a time without zone; HTTP dates are always UTC.
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _service_time(output: Mapping[str, Any], key: str) -> float | None:
-    """``2026-01-26 15:04:05.678``, without a zone: UTC+8 (Wan text to video, 26 Jan 2026)."""
-    try:
-        moment = datetime.fromisoformat(text_at(output, key) or "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=_SERVICE_TIME)).timestamp()
-    except (ValueError, OverflowError):
-        return None

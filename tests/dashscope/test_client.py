@@ -20,7 +20,8 @@ from batchgen.dashscope.answers import (
     TaskStatus,
     UploadPolicy,
 )
-from batchgen.dashscope.client import STREAM_LIMIT, Service, Timeouts, Unsent
+from batchgen.dashscope.client import Service, Timeouts
+from batchgen.dashscope.connection import STREAM_LIMIT, Unsent
 from batchgen.dashscope.endpoint import Secret
 from batchgen.dashscope.refusals import RefusalKind
 
@@ -81,6 +82,8 @@ async def test_a_submit_is_what_the_documentation_shows(serve, accepting):
     assert "月光下的小猫".encode() in body
 
 
+@pytest.mark.fault(25)
+@pytest.mark.fault(25)
 async def test_each_post_has_a_connection_of_its_own(serve, accepting):
     """A POST never goes over a connection that the service may just have closed."""
     server = await serve(accepting)
@@ -389,6 +392,7 @@ async def test_an_answer_about_another_task_is_no_answer(serve, says, http, answ
     assert await poll(server.url) == NoAnswer("the answer is about another task", heard=True)
 
 
+@pytest.mark.fault(122)
 @pytest.mark.parametrize("status", ["200 OK", "403 Forbidden", "502 Bad Gateway"])
 async def test_an_echoed_key_is_taken_out(serve, says, http, status):
     """A proxy that prints the request into its page does not get the key into a journal."""
@@ -399,6 +403,7 @@ async def test_an_echoed_key_is_taken_out(serve, says, http, status):
     assert CANARY not in repr(answers)
 
 
+@pytest.mark.fault(122)
 async def test_no_failure_shows_the_key(serve, says, free_port):
     """Neither the service object nor what it says of failures holds the key."""
     server = await serve(says(*GARBAGE.values(), close=True))

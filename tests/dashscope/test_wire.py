@@ -24,12 +24,12 @@ from batchgen.dashscope.answers import (
 from batchgen.dashscope.documents import BODY_LIMIT
 from batchgen.dashscope.endpoint import Secret
 from batchgen.dashscope.refusals import RefusalKind
+from batchgen.dashscope.times import read_retry_after
 from batchgen.dashscope.wire import (
     headers,
     read_answer,
     read_check,
     read_policy,
-    read_retry_after,
     read_stream,
     read_submit,
     read_task,
