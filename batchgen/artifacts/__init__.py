@@ -1,21 +1,25 @@
 """Keeps what was paid for: results under names that cannot leave the batch's folder.
 
-    names     is an id a safe file name, what are a job's files called, which names collide
-    tree      one batch's folder: publishing without overwriting, sidecars, what is missing
-    part      an unfinished download: resumed, hashed as it comes, durable before it is published
-    media     what a media file is and whether it is whole (pictures, mp4, avi, sounds,
-              measured)
-    sidecar   the JSON document beside a result
-    disk      the edge to the file system
+    names       is an id a safe file name, what are a job's files called, which names collide
+    tree        one batch's folder: publishing without overwriting, sidecars, what is missing
+    part        an unfinished download: resumed, hashed as it comes, durable before it is published
+    notes       what is known of bytes on the disk, for whoever comes after a crash
+    checksums   a file held against the MD5 or CRC-64 that its store gives
+    placing     a final name, without overwriting
+    media       what a media file is and whether it is whole (pictures, mp4, avi, sounds,
+                measured)
+    sidecar     the JSON document beside a result
+    disk        the edge to the file system
 
 A result's way, each step durable before the next::
 
     with Tree(Path("output"), "detective") as tree:
         part = tree.part("fox.mp4.0385dc79")
         async with part:                                 # hashes what an earlier run left
+            await part.restart(note)                     # ... or begins with other bytes
             await part.write(chunk)                      # ... as often as bytes come
             await part.finish()
-        measured = await part.measure()                  # NotMedia: an error page, a cut file
+        measured = await part.measure(crc64=crc64)       # NotMedia: an error page, a cut file
         published = await tree.publish(part, "fox.mp4")  # Occupied: somebody else's file
         entry = {**published.as_json(), **measured.as_json()}
         await tree.write_sidecar("fox", sidecar(job="fox", files=[entry], ...))

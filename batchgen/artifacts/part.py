@@ -4,6 +4,9 @@ Rules of this file:
 
 - What is on disk is a beginning of the result at any moment: a part survives every kind of end and
   can be resumed, and resuming hashes again what is there (a name proves nothing).
+- A note beside the part says whose bytes it holds. It is durable before the first of them, and the
+  bytes of another are gone before it is written: so bytes never stand under a note that is not
+  theirs, and bytes without a note are nobody's.
 - Only `finish` makes a part publishable, and it does so after the bytes are on the disk.
 - A part whose fsync failed is thrown away: the kernel may have dropped its pages and would report
   success the next time.
@@ -16,16 +19,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiofiles
 from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
+from batchgen.artifacts.checksums import difference
 from batchgen.artifacts.disk import (
     in_thread,
     open_file,
@@ -35,8 +39,9 @@ from batchgen.artifacts.disk import (
     translated,
     unlink_if_there,
 )
-from batchgen.artifacts.measured import Measured
+from batchgen.artifacts.measured import Measured, NotMedia
 from batchgen.artifacts.media import measure
+from batchgen.artifacts.notes import read_note, write_note
 from batchgen.errors import MachineError
 
 _T = TypeVar("_T")
@@ -51,6 +56,7 @@ class Part:
 
     def __init__(self, path: Path, folder: int, executor: Executor) -> None:
         self.path = path
+        self.note_name = path.with_suffix(".note").name
         self.sha256: str | None = None
         self._folder = folder
         self._executor = executor
@@ -69,6 +75,11 @@ class Part:
             return self._bytes
         with translated("look at", self.path):
             return await self._run(size_of, self.path.name, self._folder) or 0
+
+    async def note(self) -> dict[str, Any] | None:
+        """Return what `restart` was told of the bytes that are there; None if nothing is known."""
+        with translated("read the note of", self.path):
+            return await self._run(read_note, self.note_name, self._folder)
 
     async def __aenter__(self) -> Self:
         """Open for appending, creating it if need be, and hash what is there."""
@@ -136,21 +147,35 @@ class Part:
                 await asyncio.shield(file.close())
         self.sha256 = None
         with translated("remove", self.path):
-            await self._run(unlink_if_there, self.path.name, self._folder)
+            await self._run(self._remove)
 
-    async def restart(self) -> None:
-        """Throw away what is there and go on writing from nothing."""
+    async def restart(self, note: Mapping[str, Any] | None = None) -> None:
+        """Throw away what is there and go on writing from nothing; ``note`` is JSON data about the
+        bytes that come.
+        """
         await self.discard()
+        if note is not None:
+            with translated("write the note of", self.path):
+                await self._run(write_note, self.note_name, self._folder, note)
         await self.__aenter__()
 
-    async def measure(self) -> Measured:
-        """Measure what is on the disk. Raises `NotMedia` when it is no whole picture or video."""
-        with translated("read", self.path):
-            return await self._run(self._measure)
+    async def measure(self, *, md5: str | None = None, crc64: int | None = None) -> Measured:
+        """Measure what is on the disk, after holding it against the checksums that are known.
 
-    def _measure(self) -> Measured:
+        Raises `NotMedia` when it is no whole picture or video, or not the right one.
+        """
+        with translated("read", self.path):
+            return await self._run(self._measure, md5, crc64)
+
+    def _measure(self, md5: str | None, crc64: int | None) -> Measured:
         with reading(self.path.name, self._folder) as fd:
+            if wrong := difference(fd, md5=md5, crc64=crc64):
+                raise NotMedia(wrong)
             return measure(fd)
+
+    def _remove(self) -> None:
+        unlink_if_there(self.path.name, self._folder)
+        unlink_if_there(self.note_name, self._folder)
 
     def _open(self, name: str, flags: int) -> int:
         return open_file(name, flags, self._folder)

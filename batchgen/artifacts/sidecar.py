@@ -36,6 +36,7 @@ def sidecar(
     inputs: Mapping[str, Any],
     task_id: str | None,
     request_id: str | None,
+    adopted: bool,
     submitted_at: float | None,
     finished_at: float | None,
     saved_at: float | None,
@@ -53,11 +54,12 @@ def sidecar(
     """Return the document that `Tree.write_sidecar` puts beside the results of a job.
 
     Times are Unix seconds; ``cost_micros`` is in millionths of the currency, None if unknown.
-    ``cut`` is what was sent of a prompt or a negative prompt that was too long. ``inputs`` maps
-    each media key to ``{"source", "sha256"}``, or to a list of these, in which a typed item says
-    its ``type`` and may hold a ``reference_voice``. An entry of ``files`` joins `Published.as_json`
-    and `Measured.as_json`; an entry of ``attempts`` carries the attempt's task id and outcome.
-    ``version`` is that of the program.
+    ``cut`` is what was sent of a prompt or a negative prompt that was too long. ``adopted`` says
+    that the answer to the request was lost, and its task found on the service's list. ``inputs``
+    maps each media key to ``{"source", "sha256"}``, or to a list of these, in which a typed item
+    says its ``type`` and may hold a ``reference_voice``. An entry of ``files`` joins
+    `Published.as_json` and `Measured.as_json`; an entry of ``attempts`` carries the attempt's task
+    id and outcome. ``version`` is that of the program.
     """
     document = {
         "job": job,
@@ -70,6 +72,7 @@ def sidecar(
         "inputs": inputs,
         "task_id": task_id,
         "request_id": request_id,
+        "adopted": adopted,
         "submitted_at": _iso(submitted_at),
         "finished_at": _iso(finished_at),
         "saved_at": _iso(saved_at),

@@ -6,6 +6,8 @@ Rules of this file:
   before the next begins. So a final name means a whole file, and a sidecar means its results.
 - A name is taken without overwriting (a hard link fails where a name exists). What stands there
   already is ours only if it proves so: a result by the same bytes, a sidecar by its own words.
+- Before a result gets its name, a receipt says which part's bytes it will hold. It stays until the
+  sidecar is there: whoever died in between finds the result again without a download.
 - Every file is reached from folders opened once, without following a link; nobody who swaps a
   folder for a link during a run leads a byte elsewhere.
 - The disk is waited for in a few threads of our own, so that a hanging disk does not hold up the
@@ -14,10 +16,11 @@ Rules of this file:
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,7 +33,6 @@ from batchgen.artifacts.disk import (
     in_thread,
     is_taken,
     make_folders,
-    open_file,
     open_root,
     open_subfolder,
     pieces,
@@ -42,7 +44,9 @@ from batchgen.artifacts.disk import (
 from batchgen.artifacts.measured import Measured
 from batchgen.artifacts.media import measure
 from batchgen.artifacts.names import sidecar_name
+from batchgen.artifacts.notes import read_note, write_note, write_whole
 from batchgen.artifacts.part import Part
+from batchgen.artifacts.placing import Placing, is_stale_probe
 from batchgen.artifacts.sidecar import canonical, parsed, same_job
 from batchgen.errors import MachineError
 
@@ -50,7 +54,11 @@ _T = TypeVar("_T")
 
 _THREADS = 4
 _MAX_SIDECAR = 16 << 20
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_OUT_OF_HANDLES = {errno.EMFILE, errno.ENFILE}
+_PAUSES = (1.0, 5.0, 25.0, 60.0)
+"""Seconds."""
+_FEW_INODES = 64
+"""With fewer left, no result is sure to get its file, its note and its sidecar."""
 
 
 class Occupied(MachineError):
@@ -103,7 +111,7 @@ class Tree:
             self._parts = open_subfolder(self._private, "parts", self._parts_folder)
             opened.callback(os.close, self._parts)
             with translated("write to", self.folder):
-                self._has_links = self._probe()
+                self._placing = Placing.between(self._parts, self._folder)
             self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="batchgen-disk")
             # Called first: no thread may meet a closed folder.
             opened.callback(self._executor.shutdown)
@@ -132,6 +140,32 @@ class Tree:
         path = self._parts_folder / f"{_file_name(name)}.part"
         return Part(path, self._parts, self._executor)
 
+    def free(self) -> int | None:
+        """Return the bytes that this process may still write here; None where nobody knows.
+
+        0 as well where there are no inodes left for files to be.
+        """
+        try:
+            found = os.fstatvfs(self._folder)
+        except OSError:
+            return None
+        if found.f_files and found.f_favail < _FEW_INODES:
+            return 0
+        return found.f_bavail * found.f_frsize if found.f_blocks else None
+
+    async def sweep(self, jobs: Collection[str]) -> None:
+        """Remove what lies among the parts, except what may belong to one of these jobs."""
+        with translated("clear", self._parts_folder):
+            await self._run(self._sweep, frozenset(jobs))
+
+    async def recall(self, part: Part, name: str) -> Published | None:
+        """Return the result that a part was published as before the program died; None if it was
+        not, or if it is no longer what it was.
+        """
+        path = self.folder / _file_name(name)
+        with translated("read", path):
+            return await self._run(self._recall, part, path)
+
     async def publish(self, part: Part, name: str) -> Published:
         """Give a finished part its final name, durably.
 
@@ -142,7 +176,7 @@ class Tree:
             raise RuntimeError(f"{part!r} is not finished")
         path = self.folder / _file_name(name)
         with translated("publish", path):
-            return await self._run(self._publish, part.path.name, path, part.sha256)
+            return await self._run(self._publish, part, path, part.sha256)
 
     async def checksum(self, name: str) -> Published | None:
         """Hash what stands under a final name; None if there is no such regular file."""
@@ -186,61 +220,43 @@ class Tree:
         with translated("look at", self.folder):
             return [name for name, size in files if size_of(name, self._folder) != size]
 
-    def _probe(self) -> bool:
-        """Write and rename a small file; return whether hard links work here."""
-        name = f".probe-{os.getpid()}"
-        os.close(open_file(name, os.O_WRONLY | os.O_CREAT, self._parts))
-        try:
-            return self._place(name, name, by_link=True)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            self._place(name, name, by_link=False)
-            return False
-        finally:
-            unlink_if_there(name, self._folder)
-            unlink_if_there(name, self._parts)
-
-    def _place(self, source: str, name: str, *, by_link: bool) -> bool:
-        """Move a file from the parts to its final name; return False if the name is taken."""
-        try:
-            if by_link:
-                os.link(
-                    source,
-                    name,
-                    src_dir_fd=self._parts,
-                    dst_dir_fd=self._folder,
-                    follow_symlinks=False,
-                )
-            else:
-                self._claim(name)
-                os.rename(source, name, src_dir_fd=self._parts, dst_dir_fd=self._folder)
-        except FileExistsError:
-            return False
-        return True
-
-    def _claim(self, name: str) -> None:
-        """Take a name with an empty file, which a rename then replaces at once.
-
-        Copying would leave half a file under a final name when the program dies; this leaves an
-        empty one at worst, which is known for our own claim here where no links are.
-        """
-        try:
-            os.close(open_file(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._folder))
-        except FileExistsError:
-            if size_of(name, self._folder) != 0:
-                raise
-
-    def _publish(self, source: str, path: Path, sha256: str) -> Published:
-        if self._place(source, path.name, by_link=self._has_links):
+    def _publish(self, part: Part, path: Path, sha256: str) -> Published:
+        receipt = {"part": part.path.name, "sha256": sha256}
+        write_note(_receipt_name(path.name), self._parts, receipt)
+        if self._placing.place(part.path.name, path.name):
             published = Published(path, size_of(path.name, self._folder) or 0, sha256)
         else:
             published = self._adopted(path, sha256)
+        return self._settled(published, part)
+
+    def _settled(self, published: Published, part: Part) -> Published:
         os.fsync(self._folder)
         # Two folders are not durable in the order of their changes: the part goes when the name
         # is safe, not before.
-        unlink_if_there(source, self._parts)
+        unlink_if_there(part.path.name, self._parts)
+        unlink_if_there(part.note_name, self._parts)
         return published
+
+    def _recall(self, part: Part, path: Path) -> Published | None:
+        receipt = read_note(_receipt_name(path.name), self._parts)
+        if receipt is None or receipt.get("part") != part.path.name:
+            return None
+        standing = self._checksum(path)
+        if standing is None or standing.sha256 != receipt.get("sha256"):
+            return None
+        return self._settled(standing, part)
+
+    def _sweep(self, jobs: frozenset[str]) -> None:
+        for name in os.listdir(self._parts):  # noqa: PTH208 - a folder that is open has no path
+            ends = (at for at, character in enumerate(name) if character in "-.")
+            if name.startswith("."):
+                continue  # the probe of a run that is just being refused, or of a dead one
+            is_ours = size_of(name, self._parts) is not None
+            if is_ours and not any(name[:at] in jobs for at in ends):
+                unlink_if_there(name, self._parts)
+        for folder in (self._parts, self._folder):
+            for name in filter(is_stale_probe, os.listdir(folder)):  # noqa: PTH208 - likewise
+                unlink_if_there(name, folder)
 
     def _adopted(self, path: Path, sha256: str) -> Published:
         """Return what stands under a name if it is the same result; else it is `Occupied`."""
@@ -274,6 +290,9 @@ class Tree:
         if standing != content:
             self._replace(path, content, taken=standing is not None)
         os.fsync(self._folder)
+        unlink_if_there(f"{path.name}.tmp", self._parts)
+        for file in document.get("files", ()):
+            unlink_if_there(_receipt_name(file["path"]), self._parts)
 
     def _standing(self, name: str) -> bytes | None:
         """Return what stands under a sidecar's name, as far as a sidecar can be long."""
@@ -285,17 +304,11 @@ class Tree:
     def _replace(self, path: Path, content: bytes, *, taken: bool) -> None:
         # Always the same name: what a crash leaves is removed when the sidecar is written again.
         temporary = f"{path.name}.tmp"
-        unlink_if_there(temporary, self._parts)
-        fd = open_file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._parts)
-        with os.fdopen(fd, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(fd)
+        write_whole(temporary, self._parts, content)
         if taken:
             os.rename(temporary, path.name, src_dir_fd=self._parts, dst_dir_fd=self._folder)
-        elif not self._place(temporary, path.name, by_link=self._has_links):
+        elif not self._placing.place(temporary, path.name):
             raise Occupied(path, "it is no sidecar of this job")
-        unlink_if_there(temporary, self._parts)
 
     def _set_aside(self, path: Path) -> Path | None:
         if size_of(path.name, self._folder) is None:
@@ -313,7 +326,21 @@ class Tree:
         return folder / free
 
     async def _run(self, function: Callable[..., _T], *arguments: object) -> _T:
+        """Without file handles, wait for some: each operation can be begun again, as it could be
+        after a crash.
+        """
+        for pause in _PAUSES:
+            try:
+                return await in_thread(self._executor, function, *arguments)
+            except OSError as error:
+                if error.errno not in _OUT_OF_HANDLES:
+                    raise
+            await asyncio.sleep(pause)
         return await in_thread(self._executor, function, *arguments)
+
+
+def _receipt_name(name: str) -> str:
+    return f"{_file_name(name)}.receipt"
 
 
 def _file_name(name: str) -> str:

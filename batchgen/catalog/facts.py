@@ -24,6 +24,14 @@ class ResultShape(StrEnum):
     """``choices[].message.content[]``: an ``image`` (a URL) in each choice, or all of them in
     one, between parts of ``text``."""
 
+    @property
+    def repeats_prompt(self) -> bool:
+        """Whether such an answer says what was asked for (``orig_prompt``), where a prompt was.
+
+        Some models leave it out all the same (wanx2.1-imageedit, 2026-05).
+        """
+        return self in {ResultShape.VIDEO_URL, ResultShape.RESULTS}
+
 
 class Limits(Data):
     """What the service allows one account for one model, and the cadence of looking."""

@@ -22,6 +22,10 @@ from batchgen.catalog.money import Money
 from batchgen.catalog.prices import Prices
 from batchgen.catalog.request import Answer, Media, Request
 from batchgen.catalog.routes import INLINE_LIMIT, MediaSlot, Route, Way
+from batchgen.catalog.weights import picture_bytes, video_bytes
+
+_LONGEST = 60
+"""Seconds of a video that nothing tells the length of: twice what any model makes."""
 
 
 class Model(Data):
@@ -252,6 +256,15 @@ class Model(Data):
     def inspection(self, request: Request) -> Inspection | None:
         """The check to make before the request is sent; None: there is none, or none is wanted."""
         return self.check_model if request.detect else None
+
+    # -- disk ----------------------------------------------------------------------------------
+
+    def bytes(self, request: Request) -> int:
+        """The most that all results of the request can take on a disk; ``weights`` assumes it."""
+        if self.kind == "image":
+            return request.results * picture_bytes(request.parameters.get("size"))
+        seconds = self.prices.made(request) if self.prices else _LONGEST
+        return video_bytes(seconds, self._tier(request))
 
     # -- money ---------------------------------------------------------------------------------
 

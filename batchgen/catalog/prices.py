@@ -143,13 +143,22 @@ class Prices(Data):
 
     def quantity(self, request: Request) -> int:
         """How much can be billed at most: seconds or images."""
-        asked = next(one for one in self.quantities if one.holds(request.parameters))
-        made = asked.worst(request)
+        made, measured = self._made(request)
         put_in = self.sources.worst(request) if self.sources else 0
-        if not (put_in or asked.media):
+        if not (put_in or measured):
             return made
         both = made + put_in
         return self.slack + (both if self.at_most is None else min(both, self.at_most))
+
+    def made(self, request: Request) -> int:
+        """How much can come of the request at most: seconds or images."""
+        made, measured = self._made(request)
+        return made + self.slack if measured else made
+
+    def _made(self, request: Request) -> tuple[int, bool]:
+        """What is asked for, and whether the length of a file tells it."""
+        asked = next(one for one in self.quantities if one.holds(request.parameters))
+        return asked.worst(request), bool(asked.media)
 
     def billed(
         self,

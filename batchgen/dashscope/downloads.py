@@ -2,10 +2,11 @@
 
 Rules:
 
-- What has arrived is whole only if its length was announced (or it was chunked) and reached, and
-  the checksum, where one was sent (Content-MD5), is right. An error page is never a result.
-- A broken download continues where it stopped only under the same strong validator (``If-Range``);
-  whenever the bytes so far are not to be kept, ``restart`` is called *before* new ones arrive.
+- What has arrived is whole only if its length was announced (or it was chunked) and reached. An
+  error page is never a result. The checksums that were sent are handed on: they are to be held
+  against what lies in the sink, which may have been begun by an earlier program.
+- A broken download continues where it stopped only in the same version (``If-Range``); whatever is
+  to come instead of the bytes so far is announced by ``begin`` *before* it comes.
 - Silence is ended by a time-out, and a drip by a minimum of bytes in each window; the sink's own
   time does not count, so a slow disk is not taken for a slow network.
 - No key, no cookie, no proxy, no decompression, no reused connection; every redirection is
@@ -16,11 +17,8 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
 from types import TracebackType
@@ -30,6 +28,7 @@ import aiohttp
 from yarl import URL
 
 from batchgen.dashscope.addresses import AddressPolicy, AddressRefused
+from batchgen.dashscope.objects import Version
 from batchgen.dashscope.pages import ERROR_PAGES, page_words
 from batchgen.dashscope.transport import FAILURES, describe, out_of_handles
 
@@ -39,7 +38,8 @@ _STALE = {401, 403, 404, 410}
 _REDIRECTIONS = {301, 302, 303, 307, 308}
 
 Sink = Callable[[bytes], Awaitable[None]]
-Restart = Callable[[], Awaitable[None]]
+Begin = Callable[[Version | None], Awaitable[None]]
+"""Empties the sink, for the bytes of this version; None: for nothing that is known yet."""
 
 
 class FailureKind(StrEnum):
@@ -53,21 +53,17 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """All bytes have gone into the sink. ``checked_by`` names what proved that they are all."""
+    """All bytes have gone into the sink: those of this version, whose length is now known."""
 
-    bytes_total: int
-    etag: str | None
-    content_type: str | None
-    checked_by: str
+    version: Version
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadFailed:
-    """``validator`` goes with the bytes in the sink: pass both on to continue; None: start anew."""
+    """What has come stays in the sink, and can be continued if its version has an ETag."""
 
     kind: FailureKind
     reason: str
-    validator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +124,16 @@ class Downloader:
         url: str,
         *,
         offset: int,
-        validator: str | None,
+        version: Version | None,
         sink: Sink,
-        restart: Restart,
+        begin: Begin,
         max_bytes: int,
     ) -> Downloaded | DownloadFailed:
-        """Fetch ``url`` into ``sink``, which already holds ``offset`` bytes under ``validator``.
+        """Fetch ``url`` into ``sink``, which already holds ``offset`` bytes of ``version``.
 
-        ``restart`` empties the sink. Raises CancelledError and what sink and restart raise.
+        Raises CancelledError and what sink and begin raise.
         """
-        if offset and not _is_strong(validator):
-            await restart()
-            offset = 0
-        transfer = _Transfer(self._pace, offset, validator if offset else None, sink, restart)
+        transfer = _Transfer(self._pace, offset, version, sink, begin)
         try:
             response = await self._open(url, transfer.request_headers())
             try:
@@ -148,7 +141,7 @@ class Downloader:
             finally:
                 response.close()
         except _Failed as failed:
-            return DownloadFailed(failed.kind, failed.reason, transfer.validator)
+            return DownloadFailed(failed.kind, failed.reason)
 
     async def _open(self, url: str, headers: dict[str, str]) -> aiohttp.ClientResponse:
         """The first answer that is not a redirection."""
@@ -189,55 +182,45 @@ def _parse(url: str, *, base: URL | None = None) -> URL:
         raise _Failed(FailureKind.REFUSED, "the result address cannot be read") from None
 
 
-def _is_strong(validator: str | None) -> bool:
-    return validator is not None and validator.startswith('"')
-
-
 class _Transfer:
-    """The state of one download: where the sink stands, and under which validator."""
+    """The state of one download: where the sink stands, and in which version."""
 
     def __init__(
-        self, pace: Pace, offset: int, validator: str | None, sink: Sink, restart: Restart
+        self, pace: Pace, offset: int, version: Version | None, sink: Sink, begin: Begin
     ) -> None:
-        self.validator = validator
         self._pace = pace
-        self._offset = offset
+        self._version = version or Version()
+        # Without a strong ETag nothing says that the rest would be the rest of the same bytes.
+        self._offset = offset if self._version.etag else 0
         self._sink = sink
-        self._restart = restart
+        self._begin = begin
 
     def request_headers(self) -> dict[str, str]:
         headers = {"Accept-Encoding": "identity"}
-        if self._offset and self.validator:
-            headers |= {"Range": f"bytes={self._offset}-", "If-Range": self.validator}
+        if self._offset and self._version.etag:
+            headers |= {"Range": f"bytes={self._offset}-", "If-Range": self._version.etag}
         return headers
 
     async def receive(self, response: aiohttp.ClientResponse, max_bytes: int) -> Downloaded:
         """The body of a good answer into the sink; raises _Failed for anything else."""
         await self._refuse_errors(response)
-        await self._place(response)
         announced = _announced(response)
+        await self._place(response, announced)
         if announced is not None and self._offset + announced > max_bytes:
             total = self._offset + announced
             raise _Failed(
                 FailureKind.REFUSED, f"{total} bytes are more than the {max_bytes} expected at most"
             )
-        md5 = await self._fill(response, max_bytes)
+        await self._fill(response, max_bytes)
         if not self._offset:
             raise _Failed(FailureKind.RETRY, "the result has no bytes")
-        wanted = _content_md5(response)
-        if wanted and md5 != wanted:
-            await self._start_over()
-            raise _Failed(FailureKind.RETRY, "the bytes do not match their Content-MD5")
-        return Downloaded(
-            self._offset,
-            response.headers.get("ETag"),
-            response.headers.get("Content-Type"),
-            "Content-MD5" if wanted else "chunks" if announced is None else "Content-Length",
-        )
+        if self._version.bytes not in {None, self._offset}:
+            words = f"{self._offset} of {self._version.bytes} bytes have come"
+            raise _Failed(FailureKind.RETRY, words)
+        return Downloaded(replace(self._version, bytes=self._offset))
 
-    async def _fill(self, response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-        """All of the body into the sink; gives its MD5."""
-        digest = hashlib.md5(usedforsecurity=False)
+    async def _fill(self, response: aiohttp.ClientResponse, max_bytes: int) -> None:
+        """All of the body into the sink."""
         clock = asyncio.get_running_loop().time
         flow = _Flow(self._pace)
         while True:
@@ -248,11 +231,10 @@ class _Transfer:
                 words = describe(error, response.url.host or "")
                 raise _Failed(FailureKind.RETRY, words) from None
             if not chunk:
-                return digest.digest()
+                return
             if self._offset + len(chunk) > max_bytes:
                 raise _Failed(FailureKind.REFUSED, f"more than {max_bytes} bytes")
             flow.add(clock() - asked, len(chunk))
-            digest.update(chunk)
             await self._sink(chunk)
             self._offset += len(chunk)
 
@@ -264,31 +246,28 @@ class _Transfer:
         is_page = response.content_type in ERROR_PAGES
         is_good = status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
         if is_good and not is_page:
+            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                words = "the result is sent compressed, though not asked"
+                raise _Failed(FailureKind.REFUSED, words)
             return
         words = page_words(await self._first_bytes(response), response.url)
         kind = FailureKind.STALE if status in _STALE else FailureKind.RETRY
         page = f" ({response.content_type})" if is_good else ""
         raise _Failed(kind, f"HTTP {status}{page}: {words or 'no explanation'}")
 
-    async def _place(self, response: aiohttp.ClientResponse) -> None:
+    async def _place(self, response: aiohttp.ClientResponse, announced: int | None) -> None:
         """Settle where the body goes: behind what is there, or into an emptied sink."""
-        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise _Failed(FailureKind.REFUSED, "the result is sent compressed, though not asked")
-        etag = response.headers.get("ETag")
         if response.status == HTTPStatus.PARTIAL_CONTENT:
-            begins = response.headers.get("Content-Range", "").startswith(f"bytes {self._offset}-")
-            if not self._offset or not begins or etag not in {None, self.validator}:
+            if not self._offset or not self._version.continues(self._offset, response.headers):
                 await self._start_over()
                 raise _Failed(FailureKind.RETRY, "HTTP 206 with another part than asked for")
             return
-        if self._offset:
-            await self._start_over()
-        self.validator = etag if _is_strong(etag) else None
+        await self._start_over(Version.of(response.headers, announced))
 
-    async def _start_over(self) -> None:
-        await self._restart()
+    async def _start_over(self, version: Version | None = None) -> None:
+        await self._begin(version)
         self._offset = 0
-        self.validator = None
+        self._version = version or Version()
 
     async def _first_bytes(self, response: aiohttp.ClientResponse) -> bytes:
         """The start of an error page; a page that breaks off is still an error page."""
@@ -325,15 +304,3 @@ def _announced(response: aiohttp.ClientResponse) -> int | None:
     if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
         return None
     raise _Failed(FailureKind.RETRY, "the answer does not say how long it is")
-
-
-def _content_md5(response: aiohttp.ClientResponse) -> bytes | None:
-    """The MD5 of a whole body. Of a part, OSS gives the whole object's, which cannot be checked
-    here; and an ETag is the MD5 of some objects only, so it is not compared.
-    """
-    if response.status != HTTPStatus.OK:
-        return None
-    try:
-        return base64.b64decode(response.headers.get("Content-MD5", ""), validate=True) or None
-    except binascii.Error:
-        return None

@@ -1,4 +1,13 @@
-"""Fetches one result into the tree: bytes, checked, measured, durable, under its final name."""
+"""Fetches one result into the tree: bytes, checked, measured, durable, under its final name.
+
+Each step finds what the step before it left on the disk, whoever took it: a result that has its
+name is taken up from there, a part that is whole is published, and a part that is not is continued,
+if its note says which version of the object its bytes are of. What lies there proves itself by
+length, checksums and container, never by its name.
+
+That a promised sound is missing is no reason to refuse a video: to fetch it again would bring the
+same, and the sidecar tells it.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +15,26 @@ import errno
 import hashlib
 from collections.abc import Mapping
 
-from batchgen.artifacts import NotMedia, Occupied, Part, Tree, result_name
+from batchgen.artifacts import Measured, NotMedia, Occupied, Part, Published, Tree, result_name
+from batchgen.catalog import Model
 from batchgen.core import facts as f
 from batchgen.core.job import Job
 from batchgen.core.policy import OVERDUE, backoff
 from batchgen.dashscope.downloads import Downloaded, Downloader, DownloadFailed, FailureKind
+from batchgen.dashscope.objects import Version
 from batchgen.journal import LinkKey
 from batchgen.runner.errand import Errand
 from batchgen.runner.outcome import Outcome, about
 
 MAX_BYTES = 2**30
-"""No result is larger: half a minute of 1080P at ten times the bit rate that the service uses."""
+"""No result is larger, nor is one of a model that nobody knows any more."""
+
+LEAST_BOUND = 2**26
+"""No result is refused for being larger than it should be below this."""
+
+LEEWAY = 4
+"""How many times larger than its worst case a result may be: what is paid for is not refused for an
+estimate of ours, and what never ends is stopped before it fills the disk."""
 
 MAX_TRIES = 8
 """Downloads in a row that may bring something else than a result, before a person should look."""
@@ -39,7 +57,6 @@ class Fetcher:
         self._downloader = downloader
         self._tree = tree
         self._links = links
-        self._validators: dict[LinkKey, str | None] = {}
 
     async def fetch(self, job: Job, index: int) -> Outcome:
         """Put one result on disk. Raises MachineError when the disk refuses."""
@@ -56,62 +73,81 @@ class Fetcher:
         # Tied to the task, or to the moment of a request that was answered with the result: what
         # lies whole under this name can be nobody else's.
         part = self._tree.part(f"{name}.{_digest(job.task_id or repr(job.submitted_at))}")
-        if await part.size() and await self._is_whole(part):  # an earlier run could not publish it
-            return await self._publish(job, index, part)
-        key = (job.id, job.attempt, index)
-        if (url := self._links.get(key)) is None:
+        if published := await self._tree.recall(part, name):
+            return self._saved(job, index, published, await self._tree.measure(name))
+        version = Version.of_note(await part.note())
+        if version and await part.size() == version.bytes:
+            if measured := await self._whole(part, version, model):
+                return await self._publish(job, index, part, measured)
+            version = None
+        if (url := self._links.get((job.id, job.attempt, index))) is None:
             return self._broken(job, index, _UNKNOWN, stale=True, wait=0.0, heard=None)
-        answer = await self._download(url, part, key)
+        answer = await self._download(url, part, version, self._bound(job, model))
         if isinstance(answer, DownloadFailed):
             return self._after_failure(job, index, answer)
-        return await self._publish(job, index, part)
+        try:
+            measured = await _proved(part, answer.version, model)
+        except NotMedia as error:
+            return await self._after_rubbish(job, index, part, error.reason)
+        return await self._publish(job, index, part, measured)
 
     def _name(self, job: Job, index: int, suffix: str) -> str:
         asked = self._errand.request(job).results
         return result_name(job.id, index, max(asked, len(job.results)), suffix)
 
-    async def _is_whole(self, part: Part) -> bool:
-        try:
-            await part.measure()
-        except NotMedia:
-            return False
+    def _bound(self, job: Job, model: Model | None) -> int:
+        """The bytes at which something else than a result is coming."""
+        if model is None:
+            return MAX_BYTES
+        worst = model.bytes(self._errand.request(job))
+        return min(max(LEEWAY * worst, LEAST_BOUND), MAX_BYTES)
+
+    async def _whole(self, part: Part, version: Version, model: Model | None) -> Measured | None:
+        """What an earlier run has fetched and could not publish; None if it is no result."""
         async with part:
             await part.finish()
-        return True
-
-    async def _publish(self, job: Job, index: int, part: Part) -> Outcome:
         try:
-            measured = await part.measure()
-        except NotMedia as error:
-            reason = f"what came is no result: {error.reason}"
-            if job.results[index].tries >= MAX_TRIES:  # kept in the parts: it was paid for
-                return self._parked(job, f"{reason}; it lies in {part.path}")
-            await part.discard()
-            return self._broken(job, index, reason)
+            return await _proved(part, version, model)
+        except NotMedia:
+            return None
+
+    async def _publish(self, job: Job, index: int, part: Part, measured: Measured) -> Outcome:
         try:
             published = await self._tree.publish(part, self._name(job, index, measured.suffix))
         except Occupied as error:
             return self._parked(job, f"{error.message} {error.hint}")
+        return self._saved(job, index, published, measured)
+
+    def _saved(self, job: Job, index: int, published: Published, measured: Measured) -> Outcome:
         file = {**measured.as_json(), **published.as_json()}
         saved = f.Saved(**about(job, self._errand.clock.now()), index=index, file=file)
         return Outcome((saved,), heard=True)
 
-    async def _download(self, url: str, part: Part, key: LinkKey) -> Downloaded | DownloadFailed:
+    async def _download(
+        self, url: str, part: Part, version: Version | None, max_bytes: int
+    ) -> Downloaded | DownloadFailed:
+        async def begin(version: Version | None) -> None:
+            await part.restart(version.as_note() if version else None)
+
         async with part:
             answer = await self._downloader.download(
                 url,
                 offset=await part.size(),
-                validator=self._validators.get(key),
+                version=version,
                 sink=part.write,
-                restart=part.restart,
-                max_bytes=MAX_BYTES,
+                begin=begin,
+                max_bytes=max_bytes,
             )
-            if isinstance(answer, DownloadFailed):
-                self._validators[key] = answer.validator
-            else:
-                self._validators.pop(key, None)
+            if isinstance(answer, Downloaded):
                 await part.finish()
         return answer
+
+    async def _after_rubbish(self, job: Job, index: int, part: Part, why: str) -> Outcome:
+        reason = f"what came is no result: {why}"
+        if job.results[index].tries >= MAX_TRIES:  # kept in the parts: it was paid for
+            return self._parked(job, f"{reason}; it lies in {part.path}")
+        await part.discard()
+        return self._broken(job, index, reason)
 
     def _after_failure(self, job: Job, index: int, failed: DownloadFailed) -> Outcome:
         """What is paid for is tried for as long as it lives, however long its host is away.
@@ -145,6 +181,18 @@ class Fetcher:
 
     def _parked(self, job: Job, reason: str) -> Outcome:
         return Outcome((f.Parked(**about(job, self._errand.clock.now()), reason=reason),))
+
+
+async def _proved(part: Part, version: Version, model: Model | None) -> Measured:
+    """Measure a part that is the object it came from, and of the kind that was asked for.
+
+    Raises NotMedia for anything else.
+    """
+    measured = await part.measure(md5=version.md5, crc64=version.crc64)
+    kind = measured.media_type.partition("/")[0]
+    if model and kind != model.kind:
+        raise NotMedia(f"it is {measured.media_type}, and {model.name} makes {model.kind}s")
+    return measured
 
 
 def _heard(failed: DownloadFailed) -> bool | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
-from errno import EDQUOT, EIO, ENOSPC, EROFS
+from errno import EBADF, EDQUOT, EIO, ENOSPC, EROFS
 from pathlib import Path
 
 import apsw
@@ -26,6 +26,8 @@ _NUMBERS: dict[type[apsw.Error], int] = {
     apsw.IOError: EIO,
     apsw.CorruptError: EIO,
     apsw.NotADBError: EIO,
+    # A handler may outlive the sandbox by a moment: for it the disk is gone.
+    apsw.ConnectionClosedError: EBADF,
 }
 
 

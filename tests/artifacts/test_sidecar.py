@@ -14,7 +14,7 @@ from batchgen.redaction import without_secrets
 CONTRACT = [
     *("job", "manifest", "model", "prompt", "negative_prompt", "cut", "parameters"),
     "inputs",
-    *("task_id", "request_id", "submitted_at", "finished_at", "saved_at"),
+    *("task_id", "request_id", "adopted", "submitted_at", "finished_at", "saved_at"),
     *("orig_prompt", "actual_prompt", "usage", "cost", "files", "attempts", "batchgen", "text"),
 ]
 SIGNED = "https://bucket.example/1d/a.png?Expires=1&OSSAccessKeyId=k&Signature=s3cr3t"
@@ -32,6 +32,7 @@ def document(**changes):
         "inputs": {},
         "task_id": "0385dc79",
         "request_id": "c1209113",
+        "adopted": False,
         "submitted_at": 1_790_000_000.25,
         "finished_at": None,
         "saved_at": 1_790_000_300.0,

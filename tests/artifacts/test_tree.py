@@ -51,6 +51,13 @@ async def finished(tree, content, name="fox.mp4"):
     return part
 
 
+async def begun(tree, content, name="fox.mp4"):
+    part = tree.part(name)
+    async with part:
+        await part.write(content)
+    return part
+
+
 def listing(folder):
     return sorted(path.name for path in folder.iterdir() if path.is_file())
 
@@ -66,7 +73,9 @@ def parts(tree):
 
 
 async def test_result_goes_from_part_to_final_name(tree):
-    """A published result stands under its name with its bytes; its part is gone."""
+    """A published result stands under its name with its bytes; its part is gone, and with the
+    sidecar everything else that spoke of it.
+    """
     published = await tree.publish(await finished(tree, b"video"), "fox.mp4")
     assert published.path.read_bytes() == b"video"
     assert published.as_json() == {
@@ -74,6 +83,8 @@ async def test_result_goes_from_part_to_final_name(tree):
         "bytes": 5,
         "sha256": hashlib.sha256(b"video").hexdigest(),
     }
+    assert parts(tree) == ["fox.mp4.receipt"]
+    await tree.write_sidecar("fox", DOCUMENT | {"files": [published.as_json()]})
     assert parts(tree) == []
 
 
@@ -182,6 +193,7 @@ async def test_closed_part_cannot_be_written(tree):
         await tree.part("fox.mp4").write(b"x")
 
 
+@pytest.mark.fault(11, 12)
 async def test_crash_between_link_and_unlink_is_finished(tree):
     """A part that already has its final name is finished and adopted without new bytes."""
     part = await finished(tree, b"video")
@@ -192,7 +204,7 @@ async def test_crash_between_link_and_unlink_is_finished(tree):
             await again.write(b"more")
         await again.finish()
     published = await tree.publish(again, "fox.mp4")
-    assert (published.bytes, parts(tree)) == (5, [])
+    assert (published.bytes, parts(tree)) == (5, ["fox.mp4.receipt"])
     assert published.path.read_bytes() == b"video"
 
 
@@ -203,7 +215,7 @@ async def test_same_bytes_under_the_final_name_are_adopted(tree):
     published = await tree.publish(await finished(tree, b"video"), "fox.mp4")
     assert published.sha256 == hashlib.sha256(b"video").hexdigest()
     assert (tree.folder / "fox.mp4").stat().st_ino == before.st_ino
-    assert parts(tree) == []
+    assert parts(tree) == ["fox.mp4.receipt"]
 
 
 def put_file(path):
@@ -246,6 +258,7 @@ def linkless(without_links, tmp_path):
         yield opened
 
 
+@pytest.mark.fault(94)
 async def test_publishing_without_hard_links(linkless):
     """Where there are no links, results are published whole and still never overwrite."""
     published = await linkless.publish(await finished(linkless, b"video"), "fox.mp4")
@@ -272,7 +285,9 @@ async def test_empty_foreign_file_is_respected_with_hard_links(tree):
 
 
 async def test_order_on_disk(tree, monkeypatch):
-    """Bytes are durable before the name, the name before the part goes and the sidecar comes."""
+    """Bytes and receipt are durable before the name, and the name before the part goes and the
+    sidecar comes.
+    """
     steps = []
 
     def watch(name):
@@ -291,9 +306,13 @@ async def test_order_on_disk(tree, monkeypatch):
     await tree.publish(await finished(tree, b"video"), "fox.mp4")
     await tree.write_sidecar("fox", DOCUMENT)
     await tree.write_sidecar("fox", DOCUMENT | {"usage": {}})
-    kept = [step for step in steps if step != ("unlink", "fox.json.tmp")]
+    removals = {"fox.json.tmp", "fox.mp4.receipt.tmp", "fox.mp4.note"}
+    kept = [step for step in steps if step[0] != "unlink" or step[1] not in removals]
     assert kept == [
         ("fsync", "fox.mp4.part"),
+        ("fsync", "fox.mp4.receipt.tmp"),
+        ("rename", "fox.mp4.receipt.tmp"),
+        ("fsync", "parts"),
         ("link", "fox.mp4.part"),
         ("fsync", "detective"),
         ("unlink", "fox.mp4.part"),
@@ -306,6 +325,7 @@ async def test_order_on_disk(tree, monkeypatch):
     ]
 
 
+@pytest.mark.fault(83)
 async def test_failed_fsync_throws_the_part_away(tree, monkeypatch):
     """After EIO from fsync nobody trusts the bytes again: the part is gone, fsync not repeated."""
 
@@ -322,6 +342,7 @@ async def test_failed_fsync_throws_the_part_away(tree, monkeypatch):
     assert (part.sha256, parts(tree)) == (None, [])
 
 
+@pytest.mark.fault(75)
 async def test_out_of_file_handles_is_no_fault_of_the_disk(tree):
     """EMFILE passes as it is: the caller waits, no job fails for it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -338,6 +359,7 @@ async def test_out_of_file_handles_is_no_fault_of_the_disk(tree):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.fault(81)
 async def test_file_size_limit_is_named(tree):
     """A limit of the shell is told as such, with its number."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -349,6 +371,7 @@ async def test_file_size_limit_is_named(tree):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+@pytest.mark.fault(77)
 async def test_full_disk_keeps_the_part_and_goes_on(mounted, tmp_path):
     """A full disk is told with the file's path; when space is back the download goes on."""
     small = mounted("-t", "tmpfs", "-o", "size=2m", "tmpfs", at=tmp_path / "small")
@@ -369,6 +392,26 @@ async def test_full_disk_keeps_the_part_and_goes_on(mounted, tmp_path):
         assert published.sha256 == hashlib.sha256(content).hexdigest()
 
 
+@pytest.mark.fault(80)
+@pytest.mark.parametrize("finishing", [True, False])
+async def test_an_error_that_shows_only_at_the_end_is_one_of_the_write(
+    mounted, tmp_path, finishing
+):
+    """A few bytes go into a buffer and find no room only when it is emptied: the part is not
+    finished, be it closed or made durable.
+    """
+    small = mounted("-t", "tmpfs", "-o", "size=1m", "tmpfs", at=tmp_path / "small")
+    with Tree(small, "detective") as tree:
+        part = await begun(tree, b"")
+        with pytest.raises(OSError, match="No space"):
+            (small / "filler").write_bytes(bytes(1 << 21))
+        with pytest.raises(MachineError, match=r"Cannot write .*fox\.mp4\.part: the disk is full"):
+            await (finished(tree, b"video") if finishing else begun(tree, b"video"))
+        assert part.sha256 is None
+        (small / "filler").unlink()
+        assert (await finished(tree, b"")).sha256
+
+
 async def test_full_disk_leaves_no_half_sidecar(mounted, tmp_path):
     """A sidecar that does not fit is not there at all, and is written when space is back."""
     small = mounted("-t", "tmpfs", "-o", "size=2m", "tmpfs", at=tmp_path / "small")
@@ -385,6 +428,7 @@ async def test_full_disk_leaves_no_half_sidecar(mounted, tmp_path):
         assert parts(tree) == []
 
 
+@pytest.mark.fault(82)
 def test_read_only_output_is_found_at_the_start(mounted, tmp_path):
     """An output folder that cannot be written to is told before anything is bought."""
     Tree(tmp_path / "real", "detective").close()
@@ -396,6 +440,7 @@ def test_read_only_output_is_found_at_the_start(mounted, tmp_path):
         Tree(bound, "another")
 
 
+@pytest.mark.fault(90)
 @pytest.mark.parametrize("link", ["detective", "detective/.batchgen", "detective/.batchgen/parts"])
 def test_linked_folder_is_refused(tmp_path, link):
     """No folder below the output folder may lead elsewhere, and nothing is written there."""
@@ -417,6 +462,7 @@ def test_linked_output_folder_is_the_users_choice(tmp_path):
     assert (tmp_path / "disk" / "detective").is_dir()
 
 
+@pytest.mark.fault(90)
 async def test_link_swapped_in_during_the_run_leads_nowhere(tree, tmp_path):
     """Replacing the folder by a link in mid-run does not lead a byte to its target."""
     elsewhere = tmp_path / "elsewhere"
@@ -428,6 +474,7 @@ async def test_link_swapped_in_during_the_run_leads_nowhere(tree, tmp_path):
     assert (moved / "fox.mp4").read_bytes() == b"video"
 
 
+@pytest.mark.fault(90)
 async def test_linked_part_is_refused(tree, tmp_path):
     """A link planted under a part's name does not get the download."""
     target = tmp_path / "target"
@@ -445,6 +492,7 @@ async def test_pipe_under_a_parts_name_is_refused(tree):
         await finished(tree, b"video")
 
 
+@pytest.mark.fault(85)
 def test_file_in_the_way_of_the_folder_is_named(tmp_path):
     """A file where a folder should be is told by its path."""
     (tmp_path / "output").write_text("a file")
@@ -487,6 +535,7 @@ def test_failed_opening_closes_its_folders(tmp_path, place):
     assert sorted(Path("/dev/fd").iterdir()) == before
 
 
+@pytest.mark.fault(89)
 @pytest.mark.parametrize("name", ["", ".", "..", "../fox.mp4", "a/b", "/etc/x", ".batchgen", "a\0"])
 async def test_name_that_leaves_the_folder_is_refused(tree, name):
     """Whatever a caller passes, a path is no name; the folder is not left."""

@@ -3,9 +3,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import lzma
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from batchgen.sandbox.storage.checksums import crc64
 
 pytestmark = pytest.mark.looptime
 
@@ -30,15 +33,30 @@ async def test_the_url_is_signed_and_lives_a_day_from_the_end(client):
 
 
 async def test_a_download_needs_no_key_and_can_be_checked(client):
-    """Length, MD5 and ETag are those of the bytes."""
-    content = await client.download(await finished(client))
+    """Length, MD5, CRC-64 and ETag are those of the bytes, the whole object's with a part of it."""
+    url = await finished(client)
+    await client.download(url, Range="bytes=9-")
+    checksum = int(client.answer.headers["x-oss-hash-crc64ecma"])
+    content = await client.download(url)
     headers = client.answer.headers
+    assert int(headers["x-oss-hash-crc64ecma"]) == checksum == crc64(content)
     md5 = hashlib.md5(content)
     assert client.answer.status == 200
     assert headers["Content-Type"] == "video/mp4"
     assert int(headers["Content-Length"]) == len(content)
     assert headers["Content-MD5"] == base64.b64encode(md5.digest()).decode()
     assert headers["ETag"] == f'"{md5.hexdigest().upper()}"'
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 999, 1000])
+def test_the_checksum_is_that_of_object_storage(size):
+    """It is the one that an .xz file carries of the same bytes, behind its block."""
+    content = bytes(range(256)) * 4
+    packed = lzma.compress(content[:size], lzma.FORMAT_XZ, lzma.CHECK_CRC64)
+    end = len(packed) - 12 - 4 * (int.from_bytes(packed[-8:-4], "little") + 1)
+    checksum = int.from_bytes(packed[end - 8 : end], "little") if size else 0
+    assert crc64(content[:size]) == checksum
+    assert crc64(b"123456789") == 0x995DC9BBDF1939FA
 
 
 async def test_a_broken_download_can_be_continued(client):

@@ -15,9 +15,11 @@ import base64
 import hashlib
 import logging
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
+from typing import Self
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -27,6 +29,7 @@ from batchgen.sandbox.connections import is_local
 from batchgen.sandbox.disk import in_words
 from batchgen.sandbox.faults import Faults, middleware, refusals
 from batchgen.sandbox.render import Renderer
+from batchgen.sandbox.storage.checksums import crc64
 from batchgen.sandbox.storage.forms import Forms
 from batchgen.sandbox.storage.signer import ACCESS_KEY_ID, Signer
 from batchgen.sandbox.storage.uploads import FORM_PATH, Uploads
@@ -37,6 +40,21 @@ from batchgen.sandbox.tasks.task import Status, Task
 _log = logging.getLogger(__name__)
 
 _RESULT = re.compile(r"/1d/.+/(?P<task>[0-9a-f-]{36}?)(?:-(?P<place>\d+)\.png|\.mp4)")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A result, with the checksums of the whole of it: they go with each part, too."""
+
+    content: bytes
+    md5: bytes
+    crc64: int
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        content = path.read_bytes()
+        md5 = hashlib.md5(content, usedforsecurity=False).digest()
+        return cls(content, md5, crc64(content))
 
 
 class ObjectStore:
@@ -79,10 +97,10 @@ class ObjectStore:
             found = self._found(request.path)
             if found is None:
                 return refused(404, "NoSuchKey", "The specified key does not exist.")
-            content = await self._content(*found)
+            stored = await self._stored(*found)
         except OSError as error:
             return refused(503, "ServiceUnavailable", in_words(error))
-        return _sent(request, content, found[0])
+        return _sent(request, stored, found[0])
 
     def _check(self, request: web.Request) -> web.Response | None:
         query = request.query
@@ -126,15 +144,15 @@ class ObjectStore:
             return None
         return task, place
 
-    async def _content(self, task: Task, place: int) -> bytes:
+    async def _stored(self, task: Task, place: int) -> Stored:
         assert task.work is not None
         path = await self._renderer.file(task.work, task.id, place)
-        return await asyncio.get_running_loop().run_in_executor(None, Path.read_bytes, path)
+        return await asyncio.get_running_loop().run_in_executor(None, Stored.read, path)
 
 
-def _sent(request: web.Request, content: bytes, task: Task) -> web.Response:
-    md5 = hashlib.md5(content, usedforsecurity=False)
-    etag, modified = md5.hexdigest().upper(), int(task.ended or 0)
+def _sent(request: web.Request, stored: Stored, task: Task) -> web.Response:
+    content, md5 = stored.content, stored.md5
+    etag, modified = md5.hex().upper(), int(task.ended or 0)
     if _has_changed(request, etag, modified):
         return refused(
             412,
@@ -151,7 +169,8 @@ def _sent(request: web.Request, content: bytes, task: Task) -> web.Response:
         | {
             "Content-Type": "image/png" if request.path.endswith(".png") else "video/mp4",
             "Accept-Ranges": "bytes",
-            "Content-MD5": base64.b64encode(md5.digest()).decode(),
+            "Content-MD5": base64.b64encode(md5).decode(),
+            "x-oss-hash-crc64ecma": str(stored.crc64),
             "x-oss-object-type": "Normal",
             "x-oss-storage-class": "Standard",
         },
