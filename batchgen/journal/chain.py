@@ -4,9 +4,10 @@ Rules of this file:
 
 * ``seq`` counts all facts, ``version`` the facts of one subject; both from 1 and without a gap.
 * A row's checksum is the CRC-32 of all its columns, written as a JSON array in ASCII, begun with
-  the checksum of the row before it. SQLite itself has none: its integrity check looks at the
-  structure and lets most changes of stored data pass. CRC-32 finds every change within 32
-  neighbouring bits; it is there against failing disks, not against forgers.
+  the checksum of the row before it, the first one with that of the journal's id. SQLite itself has
+  none: its integrity check looks at the structure and lets most changes of stored data pass. CRC-32
+  finds every change within 32 neighbouring bits; it is there against failing disks, not against
+  forgers.
 * Writing takes the next numbers from what was read. Where somebody else has written meanwhile, the
   numbers are taken, and SQLite refuses the row.
 """
@@ -62,9 +63,10 @@ class Broken(Exception):
 class Chain:
     """How far the log goes, and the version of every subject in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, origin: int = 0) -> None:
+        """``origin`` is what the checksum of the first row continues."""
         self.seq = 0
-        self.checksum = 0
+        self.checksum = origin
         self._versions: dict[str, int] = {}
 
     def follow(self, row: Row) -> None:

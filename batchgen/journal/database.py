@@ -7,19 +7,19 @@ Rules of this file:
 * WAL with synchronous=FULL: who looks does not stop who writes, and a commit that returned has
   reached the disk. A commit that failed may still be found there later; that is safe, for a fact
   is true when it is written, and an intent that was never acted on is only looked into.
-* A journal of another format, or not ours, is refused without a change to it: it is looked at
-  through a connection that cannot write.
-* Every error of SQLite or of the file system leaves as a JournalError (``reported``).
-* Damage to the -wal file looks like a write that a power cut tore: SQLite reads up to it. That file
-  lives only while a run is going, or after it was killed.
+* A journal of a newer format, or not ours, is refused without a change to it: it is looked at
+  through a connection that cannot write. An older one can be looked at as it is (``migration``).
+* While a run is going, or after it was killed, the newest facts lie in the -wal file alone. That
+  they are all there is witnessed from outside (``extent``).
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -28,14 +28,15 @@ import apsw
 
 from batchgen.errors import JournalError
 from batchgen.journal.chain import Broken, seal
-from batchgen.journal.codec import Unreadable
+from batchgen.journal.extent import read_extent
+from batchgen.journal.pages import PAGE
+from batchgen.journal.reporting import BUSY_SECONDS
+from batchgen.journal.wal import wal_of
 from batchgen.version import VERSION
 
 Kind = Literal["sandbox", "service"]
 
-FORMAT = 1
-BUSY_SECONDS = 5.0
-
+FORMAT = 2
 _APPLICATION_ID = 0x6267656E
 _PROBLEMS_SHOWN = 3
 
@@ -50,17 +51,28 @@ class Stamp:
     source: str
     """Where its file lies, as seen from the batch's folder; empty where nobody said."""
     created_by: str
+    """The version that gave it its format."""
+    id: str = ""
+    """By chance; empty in what was begun in format 1."""
+
+    @property
+    def origin(self) -> int:
+        """What the checksum of the first row continues."""
+        return seal(self.id) if self.id else 0
 
 
 def is_unused(path: Path) -> bool:
     """Tell whether no journal is at ``path``: no file, an empty one, or one without tables."""
-    if not path.exists():
-        return True
-    if path.stat().st_size == 0:
+    size = path.stat().st_size if path.exists() else 0
+    if size == 0:
         # SQLite would throw the -wal file away: whoever emptied this file did not mean that.
         if _has_wal(path):
             raise Broken("the file is empty, but there are facts in the -wal file beside it")
+        if written := read_extent(path, None):
+            raise Broken(f"the file is missing or empty, but {written} facts were written to it")
         return True
+    if size > PAGE:  # SQLite gives each table a page of its own
+        return False
     with closing(_connect_to_look(path)) as connection:
         return not connection.execute("SELECT count(*) FROM sqlite_schema").get
 
@@ -68,16 +80,17 @@ def is_unused(path: Path) -> bool:
 def create(path: Path, *, kind: Kind, manifest: str, source: str) -> None:
     """Put a new, empty journal at ``path``, readable by its owner alone."""
     unborn = path.with_name(path.name + ".new")
-    for leftover in (unborn, *_companions(unborn)):
+    for leftover in (unborn, *companions(unborn)):
         leftover.unlink(missing_ok=True)
     # SQLite gives the files that it makes beside a database the mode of the database.
     os.close(os.open(unborn, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(apsw.Connection(str(unborn))) as connection:
         # Not after the move: a death in the midst of it leaves what only a writer can mend.
         connection.pragma("journal_mode", "wal")
-        stamp = Stamp(kind=kind, manifest=manifest, source=source, created_by=VERSION)
+        stamp = Stamp(kind, manifest, source, created_by=VERSION, id=secrets.token_hex(8))
         _fill(connection, stamp)
-    for stray in _companions(path):
+        fold(connection)
+    for stray in companions(path):
         stray.unlink(missing_ok=True)
     unborn.replace(path)
     sync_folder(path.parent)
@@ -85,11 +98,18 @@ def create(path: Path, *, kind: Kind, manifest: str, source: str) -> None:
 
 def open_to_write(path: Path) -> apsw.Connection:
     """Open a journal that has been looked at; the caller holds the batch's lock."""
-    connection = _connect(str(path), apsw.SQLITE_OPEN_READWRITE)
-    connection.pragma("synchronous", "full")
+    connection = connect(str(path), apsw.SQLITE_OPEN_READWRITE)
     connection.pragma("secure_delete", "on")  # signed URLs do not outlive their row
     _renew_views(connection)
     return connection
+
+
+def fold(connection: apsw.Connection) -> None:
+    """Fold the -wal file into a journal that nobody else knows yet.
+
+    Closing does the same, but says nothing where the disk refuses.
+    """
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def open_to_look(path: Path) -> apsw.Connection:
@@ -98,6 +118,7 @@ def open_to_look(path: Path) -> apsw.Connection:
     try:
         _check_format(connection)
         _check_structure(connection)
+        _check_extent(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -109,7 +130,7 @@ def read_stamp(connection: apsw.Connection) -> Stamp:
     rows = connection.execute("SELECT key, value, checksum FROM stamp").fetchall()
     values: dict[Any, Any] = {key: value for key, value, _ in rows}
     whole = all(checksum == seal(key, value) for key, value, checksum in rows)
-    if not whole or values.keys() != {"kind", "manifest", "source", "created_by"}:
+    if not whole or values.keys() | {"id"} != {field.name for field in fields(Stamp)}:
         raise Broken("its stamp does not match its checksum")
     return Stamp(**values)
 
@@ -127,24 +148,6 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-@contextmanager
-def reported(path: Path) -> Iterator[None]:
-    """Turn what can go wrong with the journal at ``path`` into a JournalError for a person."""
-    try:
-        yield
-    except (Broken, Unreadable, UnicodeDecodeError) as error:
-        raise _damage(path, str(error)) from error
-    except apsw.Error as error:
-        for kind, (words, hint) in _WORDS.items():
-            if isinstance(error, kind):
-                raise JournalError(f"the journal {path} {words} ({error})", hint=hint) from error
-        raise _damage(path, str(error)) from error
-    except OSError as error:
-        raise JournalError(
-            f"the journal {path} cannot be used: {error.strerror}", hint=_LOOK_AT_THE_DISK
-        ) from error
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:
@@ -167,25 +170,31 @@ def sync_folder(folder: Path) -> None:
 
 def _fill(connection: apsw.Connection, stamp: Stamp) -> None:
     with transaction(connection):
-        connection.execute(_sql("schema.sql"))
-        connection.execute(_sql("views.sql"))
-        connection.executemany(
-            "INSERT INTO stamp VALUES (?, ?, ?)",
-            [(key, value, seal(key, value)) for key, value in asdict(stamp).items()],
-        )
+        connection.execute(script("schema.sql"))
+        connection.execute(script("views.sql"))
+        write_stamp(connection, **asdict(stamp))
+        connection.execute("INSERT INTO head VALUES (1, 0, ?)", (stamp.origin,))
+
+
+def write_stamp(connection: apsw.Connection, **values: str) -> None:
+    """Put words into the stamp, in the place of those that it had."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO stamp VALUES (?, ?, ?)",
+        [(key, value, seal(key, value)) for key, value in values.items()],
+    )
 
 
 def _renew_views(connection: apsw.Connection) -> None:
     """Another batchgen may have made the journal, with views that know other kinds of facts."""
     with closing(apsw.Connection(":memory:")) as model:
-        model.execute(_sql("views.sql"))
+        model.execute(script("views.sql"))
         wanted = _views(model)
     if (known := _views(connection)) == wanted:
         return
     with transaction(connection):
         for name in known:
             connection.execute(f'DROP VIEW "{name}"')
-        connection.execute(_sql("views.sql"))
+        connection.execute(script("views.sql"))
 
 
 def _views(connection: apsw.Connection) -> dict[str, str]:
@@ -193,15 +202,18 @@ def _views(connection: apsw.Connection) -> dict[str, str]:
     return {str(name): str(sql) for name, sql in found}
 
 
-def _sql(name: str) -> str:
+def script(name: str) -> str:
+    """The SQL of a file of this room."""
     return files("batchgen.journal").joinpath(name).read_text("utf-8")
 
 
-def _connect(name: str, flags: int) -> apsw.Connection:
+def connect(name: str, flags: int) -> apsw.Connection:
+    """Open a file as every journal is opened."""
     connection = apsw.Connection(name, flags=flags | apsw.SQLITE_OPEN_URI)
     connection.set_busy_timeout(round(BUSY_SECONDS * 1000))
     connection.pragma("trusted_schema", "off")
     connection.pragma("cell_size_check", "on")
+    connection.pragma("synchronous", "full")
     return connection
 
 
@@ -211,19 +223,43 @@ def _connect_to_look(path: Path) -> apsw.Connection:
     # system), nobody can write either, and the file alone is the whole journal.
     if not os.access(path.parent, os.W_OK) and not _has_wal(path):
         uri += "&immutable=1"
-    return _connect(uri, apsw.SQLITE_OPEN_READONLY)
+    return connect(uri, apsw.SQLITE_OPEN_READONLY)
 
 
 def _check_format(connection: apsw.Connection) -> None:
-    found = connection.pragma("user_version")
-    if connection.pragma("application_id") != _APPLICATION_ID:
+    found = format_of(connection)
+    if connection.pragma("application_id") != _APPLICATION_ID or found < 1:
         raise Broken("this is not a journal of batchgen")
-    if found != FORMAT:
+    if found > FORMAT:
         made_by = connection.execute("SELECT value FROM stamp WHERE key = 'created_by'").get
         raise JournalError(
             f"the journal {connection.filename} has format {found} (made by batchgen {made_by}); "
-            f"this is batchgen {VERSION}, which reads format {FORMAT}",
+            f"this is batchgen {VERSION}, which reads up to format {FORMAT}",
             hint="nothing was changed; use the batchgen that wrote it, or a newer one",
+        )
+
+
+def format_of(connection: apsw.Connection) -> int:
+    """The number of the format that a journal has."""
+    return int(connection.pragma("user_version"))
+
+
+def _check_extent(connection: apsw.Connection, path: Path) -> None:
+    """Hold what the journal says of its own length against what is there, at one moment."""
+    # Read first: a run may add facts meanwhile.
+    written = read_extent(path, read_stamp(connection).id)
+    heads: list[Any] = connection.execute(
+        "SELECT (SELECT max(seq) FROM fact), head.* FROM head"
+    ).fetchall()
+    if len(heads) != 1:
+        raise Broken("nothing says how long the log is")
+    last, _, seq, _ = heads[0]
+    if (last or 0) > seq:
+        raise Broken(f"the log should have {seq} facts, but has {last}")
+    if seq < written:
+        raise Broken(
+            f"its newest facts are missing ({written - seq} of {written}): the -wal file beside it"
+            " was lost, or an older copy put in its place"
         )
 
 
@@ -234,40 +270,10 @@ def _check_structure(connection: apsw.Connection) -> None:
 
 
 def _has_wal(path: Path) -> bool:
-    wal = _companions(path)[0]
+    wal = wal_of(path)
     return wal.exists() and wal.stat().st_size > 0
 
 
-def _companions(path: Path) -> tuple[Path, ...]:
-    return tuple(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))
-
-
-def _damage(path: Path, what: str) -> JournalError:
-    return JournalError(f"the journal {path} is damaged: {what}", hint=_KEEP_EVERYTHING)
-
-
-_KEEP_EVERYTHING = (
-    "nothing was sent; keep a copy of the whole folder, put back the journal from a backup if "
-    "there is one, and look at the disk: without the journal nobody can tell what was paid for"
-)
-_LOOK_AT_THE_DISK = "nothing more was sent; mend the disk or the permissions, then run again"
-_WORDS: dict[type[apsw.Error], tuple[str, str]] = {
-    apsw.FullError: (
-        "cannot grow: the disk is full",
-        "nothing more was sent and what was written is safe; free some space, then run again",
-    ),
-    apsw.BusyError: (
-        f"was kept locked by another program for {BUSY_SECONDS:g} s",
-        "nothing more was sent; close what has the file open (a database browser?), then run again",
-    ),
-    apsw.ConstraintError: (
-        "was changed by another program",
-        "nothing more was sent; run again, and leave the file to batchgen",
-    ),
-    apsw.ReadOnlyError: ("cannot be written", _LOOK_AT_THE_DISK),
-    apsw.CantOpenError: ("cannot be opened", _LOOK_AT_THE_DISK),
-    apsw.PermissionsError: ("cannot be opened", _LOOK_AT_THE_DISK),
-    apsw.AuthError: ("cannot be opened", _LOOK_AT_THE_DISK),
-    apsw.IOError: ("cannot be used: the disk is failing, or full", _LOOK_AT_THE_DISK),
-    apsw.NoMemError: ("cannot be used: there is no memory left", _LOOK_AT_THE_DISK),
-}
+def companions(path: Path) -> tuple[Path, ...]:
+    """The files that are kept beside a journal, SQLite's and the extent."""
+    return tuple(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal", "-extent"))

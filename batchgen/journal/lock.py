@@ -6,6 +6,7 @@ Rules of this file:
   lock file only says who took it last, so a stale text is no obstacle.
 * The file is never deleted: a run that waits on a deleted file would hold a lock on nothing.
 * Looking never writes, so it works for ``status`` on a read-only file system.
+* The text also holds the file's own inode number: where it is another one, the folder is a copy.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class BatchLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.is_copy = False
+        """The folder was copied since the last run, or moved to another disk."""
         self._lock = FileLock(
             path,
             mode=0o600,
@@ -41,7 +44,7 @@ class BatchLock:
             # would have to be judged by its age, and two runs pay twice.
             fallback_to_soft=False,
             preserve_lock_file=True,
-            on_acquired=_sign,
+            on_acquired=self._sign,
         )
 
     def acquire(self) -> None:
@@ -73,13 +76,23 @@ class BatchLock:
         finally:
             os.close(descriptor)
 
+    def _sign(self, descriptor: int) -> None:
+        inode = os.fstat(descriptor).st_ino
+        self.is_copy = _inode(os.pread(descriptor, _TEXT_LIMIT, 0)) not in {None, inode}
+        since = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
+        host = socket.gethostname()
+        holder = {"pid": os.getpid(), "host": host, "since": since, "inode": inode}
+        text = json.dumps(holder).encode() + b"\n"
+        os.pwrite(descriptor, text, 0)
+        os.ftruncate(descriptor, len(text))
 
-def _sign(descriptor: int) -> None:
-    since = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
-    holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-    text = json.dumps(holder).encode() + b"\n"
-    os.pwrite(descriptor, text, 0)
-    os.ftruncate(descriptor, len(text))
+
+def _inode(text: bytes) -> int | None:
+    """Of the file that the text was written to; None where it does not say."""
+    try:
+        return int(json.loads(text)["inode"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _read(text: bytes) -> str:

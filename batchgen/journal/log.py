@@ -13,12 +13,10 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -26,7 +24,15 @@ from typing import Any, Self
 import apsw
 
 from batchgen.core.facts import Expired, Fact, Saved, Sealed, SealedInPart
-from batchgen.errors import JournalError, Mistake
+from batchgen.errors import JournalError
+from batchgen.journal.belonging import (
+    explain,
+    file_in,
+    home_in,
+    refuse_other,
+    refuse_twin,
+    seen_from,
+)
 from batchgen.journal.chain import Broken, Chain, Row, seal
 from batchgen.journal.codec import decode, dump, load
 from batchgen.journal.database import (
@@ -38,16 +44,24 @@ from batchgen.journal.database import (
     open_to_look,
     open_to_write,
     read_stamp,
-    reported,
     transaction,
 )
+from batchgen.journal.extent import Extent
 from batchgen.journal.lock import BatchLock
-
-LinkKey = tuple[str, int, int]
-"""Job, attempt (from 1) and result (from 0)."""
+from batchgen.journal.migration import migrate
+from batchgen.journal.renewal import finish
+from batchgen.journal.reporting import reported
+from batchgen.journal.salvage import LinkKey
+from batchgen.journal.surroundings import cautions
+from batchgen.journal.wal import refuse_damage
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 _ROWS_NAMED = 5
+_COPIED = (
+    "was copied since its last run, or moved to another disk: what the original has sent since is"
+    " not known here, so go on with one of the two only"
+)
+_LINKS = "SELECT job, attempt, result, url, checksum FROM link"
 
 
 class Journal:
@@ -56,14 +70,15 @@ class Journal:
     Every method raises JournalError where the file or the disk fails.
     """
 
-    def __init__(self, home: Path, database: apsw.Connection, lock: BatchLock) -> None:
-        self._path = _file_in(home)
+    def __init__(self, path: Path, database: apsw.Connection, lock: BatchLock) -> None:
+        self._path = path
         self._database = database
         self._lock = lock
         self._chain: Chain | None = None
         self._failure: str | None = None
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self.stamp: Stamp = read_stamp(database)
+        self._extent = Extent(path, self.stamp.id)
 
     @classmethod
     def open(cls, folder: Path, *, kind: Kind, manifest: str, source: Path | None = None) -> Self:
@@ -73,22 +88,26 @@ class Journal:
         batch, and Mistake where the journal belongs to another manifest, or to the sandbox instead
         of the service or the other way round.
         """
-        home = _home_in(folder)
-        path = _file_in(home)
+        home = home_in(folder)
+        path = file_in(home)
         with reported(path):
             make_folder(home, 0o700)
             lock = BatchLock(home / "lock")
             lock.acquire()
             try:
-                _explain(home)
+                explain(home)
+                finish(home, path)
                 if is_unused(path):
-                    seen = os.path.relpath(source, folder) if source else ""
+                    seen = seen_from(folder, source)
                     create(path, kind=kind, manifest=manifest, source=seen)
+                refuse_damage(path)
                 with closing(open_to_look(path)) as database:
                     stamp = read_stamp(database)
-                    _refuse_other(stamp, kind=kind, manifest=manifest)
-                    _refuse_twin(stamp, folder, source)
-                return cls(home, open_to_write(path), lock)
+                    refuse_other(stamp, kind=kind, manifest=manifest)
+                    refuse_twin(stamp, folder, source)
+                    _check_documents(database)
+                migrate(path)
+                return cls(path, open_to_write(path), lock)
             except BaseException:
                 lock.release()
                 raise
@@ -99,12 +118,19 @@ class Journal:
 
         Takes no lock and changes nothing. None where there is no journal yet.
         """
-        home = _home_in(folder)
-        path = _file_in(home)
+        home = home_in(folder)
+        path = file_in(home)
         with reported(path):
             if is_unused(path):
                 return None
-            return cls(home, open_to_look(path), BatchLock(home / "lock"))
+            return cls(path, open_to_look(path), BatchLock(home / "lock"))
+
+    @staticmethod
+    def is_begun(folder: Path) -> bool:
+        """Tell whether the batch in ``folder`` has a journal."""
+        path = file_in(home_in(folder))
+        with reported(path):
+            return not is_unused(path)
 
     def __repr__(self) -> str:
         facts = "not read yet" if self._chain is None else f"{self._chain.seq} facts"
@@ -127,9 +153,23 @@ class Journal:
         self._writer.shutdown()
         # The last connection to close folds the -wal file into the journal. No checkpoint of our
         # own: it would wait for whoever is looking, and nothing is lost without it.
+        try:
+            with reported(self._path):
+                self._database.close()
+        finally:
+            self._lock.release()
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing has ever happened: it is new, or an older one is lost."""
         with reported(self._path):
-            self._database.close()
-        self._lock.release()
+            return self._head()[0] == 0
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What a person should know of the place where the batch lies."""
+        folder = self._path.parents[1]
+        return (*cautions(folder), *([f"{folder} {_COPIED}"] if self._lock.is_copy else []))
 
     @property
     def holder(self) -> str | None:
@@ -140,7 +180,7 @@ class Journal:
     def replay(self) -> Iterator[Fact]:
         """Yield every fact, oldest first, each checked; facts that come later are left out."""
         with reported(self._path):
-            chain = Chain()
+            chain = Chain(self.stamp.origin)
             # Read first: a run may add facts meanwhile, and then these are the next look's.
             seq, checksum = self._head()
             for row in self._rows_until(seq):
@@ -194,17 +234,15 @@ class Journal:
             if not row:
                 raise Broken(f"the request {identity} is missing")
             document, checksum = row[0]
-            if checksum != seal(identity, document):
-                raise Broken(f"the request {identity} does not match its checksum")
+            _check_document(identity, document, checksum)
             return load(document)
 
     def links(self) -> dict[LinkKey, str]:
         """Return the signed URLs of all results that are not fetched yet."""
         with reported(self._path):
-            rows = self._fetch("SELECT job, attempt, result, url, checksum FROM link")
-            for *columns, checksum in rows:
-                if checksum != seal(*columns):
-                    raise Broken(f"a link of job {columns[0]} does not match its checksum")
+            rows = self._fetch(_LINKS)
+            for row in rows:
+                _check_link(*row)
             return {(job, attempt, result): url for job, attempt, result, url, _ in rows}
 
     def _fetch(self, sql: str, *bindings: str) -> list[Any]:
@@ -222,10 +260,8 @@ class Journal:
 
     def _head(self) -> tuple[int, int]:
         heads: list[Any] = self._database.execute("SELECT seq, checksum FROM head").fetchall()
-        if len(heads) != 1:
-            raise Broken("nothing says how long the log is")
-        head: tuple[int, int] = heads[0]
-        return head
+        seq, checksum = heads[0]
+        return seq, checksum
 
     def _rows_until(self, seq: int) -> Iterator[Row]:
         rows = self._database.execute("SELECT * FROM fact WHERE seq <= ? ORDER BY seq", (seq,))
@@ -233,7 +269,7 @@ class Journal:
 
     def _broken_rows(self, seq: int) -> str:
         """Name the rows that are broken, each judged by what the row before it says of itself."""
-        broken, previous = [], 0
+        broken, previous = [], self.stamp.origin
         for row in self._rows_until(seq):
             if not row.sealed_after(previous):
                 broken.append(str(row.seq))
@@ -255,6 +291,7 @@ class Journal:
                 chain = self._read_chain()
                 with transaction(self._database):
                     self._insert(facts, requests, links, chain)
+                self._extent.note(chain.seq)
         except BaseException as error:
             self._failure = str(error)
             raise
@@ -298,42 +335,19 @@ class Journal:
                 self._database.execute("DELETE FROM link WHERE job = ?", (job,))
 
 
-def _home_in(folder: Path) -> Path:
-    return folder / ".batchgen"
+def _check_documents(database: apsw.Connection) -> None:
+    """What lies beside the log is used late in a run: damage must show before its first request."""
+    for row in database.execute("SELECT identity, document, checksum FROM request"):
+        _check_document(*row)
+    for row in database.execute(_LINKS):
+        _check_link(*row)
 
 
-def _file_in(home: Path) -> Path:
-    return home / "journal.sqlite"
+def _check_link(job: str, attempt: int, result: int, url: str, checksum: int) -> None:
+    if checksum != seal(job, attempt, result, url):
+        raise Broken(f"a link of job {job} does not match its checksum")
 
 
-def _explain(home: Path) -> None:
-    """Leave a text for whoever finds the folder."""
-    text = files("batchgen.journal").joinpath("README.txt").read_text("utf-8")
-    place = home / "README.txt"
-    if not place.exists() or place.read_text("utf-8", errors="replace") != text:
-        place.write_text(text, "utf-8")
-
-
-def _refuse_other(stamp: Stamp, *, kind: Kind, manifest: str) -> None:
-    if stamp.manifest != manifest:
-        raise Mistake(
-            f"this folder holds the batch of another manifest: {stamp.manifest!r}, "
-            f"not {manifest!r}",
-            hint="give the manifests different names, or use --output with another folder",
-        )
-    if stamp.kind != kind:
-        raise Mistake(
-            f"this batch was begun with the {stamp.kind}, and cannot go on with the {kind}",
-            hint="use --output with another folder",
-        )
-
-
-def _refuse_twin(stamp: Stamp, folder: Path, source: Path | None) -> None:
-    """Refuse a manifest of the same name whose file is another; one that was moved is the same."""
-    other = folder / stamp.source
-    if source is None or not stamp.source or not other.exists() or other.samefile(source):
-        return
-    raise Mistake(
-        f"this folder holds the batch of another manifest of the same name: {other.resolve()}",
-        hint="give the manifests different names, or use --output with another folder",
-    )
+def _check_document(identity: str, document: str, checksum: int) -> None:
+    if checksum != seal(identity, document):
+        raise Broken(f"the request {identity} does not match its checksum")

@@ -1,4 +1,4 @@
--- The journal of one batch, format 1.
+-- The journal of one batch, format 2.
 --
 -- batchgen itself writes and reads the tables with the SQLite that it brings (3.51.3 or later: older
 -- ones can corrupt a WAL database that two connections use). The views for people
@@ -7,7 +7,7 @@
 -- Times in tables are Unix seconds. Money is in micro-units of a currency.
 
 PRAGMA application_id = 0x6267656e; -- "bgen"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- What happened, in the order in which it was learned. A checksum continues the one of the row
 -- before it, so a row that is changed, missing or out of order shows.
@@ -38,8 +38,6 @@ CREATE TABLE head (
   checksum INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO head VALUES (1, 0, 0);
-
 -- What the jobs ask for, each request once, by its identity.
 CREATE TABLE request (
   identity TEXT    PRIMARY KEY,
@@ -59,7 +57,8 @@ CREATE TABLE link (
 ) STRICT, WITHOUT ROWID;
 
 -- What this journal is: kind (sandbox or service), manifest (its name), source (where its file lies,
--- seen from the batch's folder), created_by (a version).
+-- seen from the batch's folder), created_by (the version that gave it its format), id (by chance: the
+-- checksum of the first fact continues the id's, so that no other journal's -wal file fits).
 CREATE TABLE stamp (
   key      TEXT    PRIMARY KEY,
   value    TEXT    NOT NULL,

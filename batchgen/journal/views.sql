@@ -12,10 +12,15 @@ CREATE VIEW meaning (kind, state, problem) AS VALUES
   ('Wanted',           'pending',     0),
   ('Deferred',         'pending',     0),
   ('Requeued',         'pending',     0),
+  ('FoundAbsent',      'pending',     0),
+  ('Renewed',          'pending',     0),
   ('Withdrawn',        'withdrawn',   0),
   ('SubmitStarted',    'submitting',  0),
   ('SubmitLost',       'in doubt',    1),
+  ('SoughtInVain',     'in doubt',    1),
+  ('Held',             'in doubt',    1),
   ('Submitted',        'rendering',   0),
+  ('Adopted',          'rendering',   0),
   ('RenderingStarted', 'rendering',   0),
   ('Unparked',         'rendering',   0),
   ('Rendered',         'ready',       0),
@@ -45,7 +50,7 @@ WHERE NOT (
         SELECT 1 FROM fact AS again
         WHERE again.subject = fact.subject
           AND again.version > halt.version AND again.version < fact.version
-          AND again.kind IN ('Unparked', 'Reopened', 'SubmitStarted')
+          AND again.kind IN ('Unparked', 'Reopened', 'Renewed', 'SubmitStarted')
       )
   )
 );
@@ -74,7 +79,7 @@ WITH
       job,
       max(seq) AS step,
       max(seq) FILTER (WHERE kind = 'Wanted') AS wanted,
-      max(seq) FILTER (WHERE kind = 'Submitted') AS submitted,
+      max(seq) FILTER (WHERE kind IN ('Submitted', 'Adopted')) AS submitted,
       max(seq) FILTER (
         WHERE kind IN ('Rendered', 'Refused', 'Barred', 'TaskFailed', 'TaskCanceled')
       ) AS finished,
@@ -119,7 +124,7 @@ WITH newest AS (
     attempt,
     max(seq) AS step,
     min(at) FILTER (WHERE kind = 'SubmitStarted') AS started,
-    max(seq) FILTER (WHERE kind = 'Submitted') AS submitted
+    max(seq) FILTER (WHERE kind IN ('Submitted', 'Adopted')) AS submitted
   FROM step
   WHERE attempt IS NOT NULL
   GROUP BY job, attempt

@@ -72,6 +72,7 @@ def strace() -> None:
         pytest.skip("strace is not allowed here")
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize("call", ["fsync", "fdatasync", "rename", "mkdir"])
 def test_a_death_while_the_journal_is_made_leaves_none_or_a_whole_one(
     tmp_path: Path, strace: None, call: str
@@ -88,6 +89,7 @@ def test_a_death_while_the_journal_is_made_leaves_none_or_a_whole_one(
     assert deaths
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize("step", [1, 2, 3, 5, 8, 13])
 def test_a_death_during_a_commit_keeps_every_commit_that_returned(
     tmp_path: Path, strace: None, step: int
