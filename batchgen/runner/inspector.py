@@ -15,7 +15,8 @@ from batchgen.core.job import Job
 from batchgen.core.policy import backoff
 from batchgen.core.standing import Standing
 from batchgen.dashscope.answers import Ambiguous, Checked, Refused
-from batchgen.dashscope.client import Service, Unsent
+from batchgen.dashscope.client import Service
+from batchgen.dashscope.connection import Unsent
 from batchgen.dashscope.refusals import RefusalKind
 from batchgen.runner.errand import Errand
 from batchgen.runner.needs import inspected

@@ -7,6 +7,8 @@ Rules of this file:
   truth, and the batch in memory is thrown away.
 * Nobody else calls ``decide``, ``after`` or ``commit``. Actions run beside the loop and touch
   neither the batch nor the journal; they end in one piece of news each.
+* What ends a run are refusals of this machine, or silence. A worker that raises what nobody
+  expected stops its job alone (``mishaps``), and the run raises it when it is over.
 * POSTs under way are the only thing worth waiting for when a run ends early, for at most
   ``PATIENCE`` seconds: their answers name tasks that are being paid for. What is not answered by
   then is in doubt, and written down as such. Tasks at the service go
@@ -26,19 +28,22 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from batchgen.core.actions import Action, Download, Poll, Prepare, Seal, Submit
+from batchgen.core.actions import Action, Download, Poll, Prepare, Seal, Search, Submit
 from batchgen.core.batch import Batch, Decision
 from batchgen.core.facts import CHECK, Fact
-from batchgen.core.job import IllegalStep
-from batchgen.errors import JournalError, ServiceUnreachable
+from batchgen.core.job import IllegalStep, Job
+from batchgen.errors import BatchgenError, JournalError
 from batchgen.journal import Journal, LinkKey
 from batchgen.runner.clock import Clock
 from batchgen.runner.fetcher import Fetcher
 from batchgen.runner.inspector import Inspector
+from batchgen.runner.mishaps import mishap
 from batchgen.runner.outcome import Outcome
 from batchgen.runner.poller import Poller
 from batchgen.runner.progress import Progress, progress_of
 from batchgen.runner.sealer import Sealer
+from batchgen.runner.searcher import Searcher
+from batchgen.runner.silence import Silence
 from batchgen.runner.submitter import Submitter
 from batchgen.runner.uploader import Uploader
 
@@ -46,6 +51,9 @@ _log = logging.getLogger(__name__)
 
 PATIENCE = 10.0
 """Seconds that an early end waits for the answers to POSTs."""
+
+DISK_LOOKS = 1.0
+"""Seconds between two looks at what is free on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,7 @@ class Workers:
     uploader: Uploader
     inspector: Inspector
     submitter: Submitter
+    searcher: Searcher
     poller: Poller
     fetcher: Fetcher
     sealer: Sealer
@@ -80,18 +89,26 @@ class Loop:
         links: MutableMapping[LinkKey, str],
         clock: Clock,
         give_up: float,
+        free: Callable[[], int | None],
+        service_time: Callable[[], float | None],
         on_progress: Callable[[Progress], None],
     ) -> None:
+        """``free`` tells the bytes that are free for results, ``service_time`` what the service's
+        clock showed in its newest answer.
+        """
         self._batch = batch
         self._journal = journal
         self._workers = workers
         self._links = links
         self._clock = clock
-        self._give_up = give_up
+        self._free = free
+        self._look_at_disk_at = -math.inf
+        self._service_time = service_time
+        self._service_time_seen: float | None = None
         self._on_progress = on_progress
         self._stopping = False
-        self._silent_since = math.inf
-        self._silence = ""
+        self._silence = Silence(give_up)
+        self._bug: Exception | None = None
         streams = anyio.create_memory_object_stream[News | None](math.inf)
         self._say: MemoryObjectSendStream[News | None] = streams[0]
         self._news: MemoryObjectReceiveStream[News | None] = streams[1]
@@ -103,7 +120,8 @@ class Loop:
             self._say.send_nowait(None)
 
     async def run(self) -> None:
-        """Until nothing is left to do. Raises what ends a run: MachineError, ServiceUnreachable.
+        """Until nothing is left to do. Raises what ends a run (MachineError, ServiceUnreachable),
+        and at its end the first exception that nobody expected.
 
         To be cancelled is to be stopped: the work goes on in a task of its own until it has landed.
         A second cancellation leaves at once.
@@ -132,12 +150,13 @@ class Loop:
                 await self._give_up_posts()
             except Exception as error:  # noqa: BLE001 - the first failure is the one to tell
                 failure = failure or error
-        if failure is not None:
+        if failure := failure or self._bug:
             raise failure
 
     async def _cycle(self, tasks: TaskGroup) -> None:
         while not self._stopping:
             now = self._clock.now()
+            self._look_around(now)
             decision = self._batch.decide(now)
             await self._write_down(decision)
             for action in decision.actions:
@@ -145,8 +164,18 @@ class Loop:
             self._tell(progress_of(self._batch, now))
             if self._batch.settled:
                 return
-            await self._listen(min(self._batch.wake_at(now), self._silent_since + self._give_up))
-            self._check_silence()
+            await self._listen(min(self._batch.wake_at(now), self._silence.ends_at))
+            self._silence.check(self._clock.now())
+
+    def _look_around(self, now: float) -> None:
+        """What a decision should know that no fact says."""
+        if now >= self._look_at_disk_at:
+            self._look_at_disk_at = now + DISK_LOOKS
+            self._batch.see_disk(self._free())
+        seen = self._service_time()
+        if seen is not None and seen != self._service_time_seen:
+            self._service_time_seen = seen
+            self._batch.see_service_time(now, seen)
 
     def _tell(self, progress: Progress) -> None:
         """Whoever watches must not decide the fate of what is paid for."""
@@ -218,30 +247,20 @@ class Loop:
         self._links.update(links)
         for action, outcome in ended:
             self._batch.settle(action, self._clock.now())
-            self._note(outcome)
+            self._note(action, outcome)
         if failures:
             raise failures[0]
 
-    def _note(self, outcome: Outcome) -> None:
+    def _note(self, action: Action, outcome: Outcome) -> None:
         """What only this run needs to know."""
         if outcome.queries_wait is not None:
             self._batch.slow_queries(outcome.queries_wait)
+        if outcome.queries:
+            self._batch.charge_queries(outcome.queries, self._clock.now())
         if outcome.key_refused:
             self._batch.stop_queries()
-        if outcome.heard:
-            self._silent_since = math.inf
-        elif outcome.heard is False:
-            since = self._clock.now() - (self._give_up if outcome.hopeless else 0.0)
-            self._silent_since = min(self._silent_since, since)
-            self._silence = outcome.reason or ""
-
-    def _check_silence(self) -> None:
-        if self._clock.now() < self._silent_since + self._give_up:
-            return
-        raise ServiceUnreachable(
-            f"The service could not be reached: {self._silence}.",
-            hint="Run again when it can be reached; results wait 24 hours at the service.",
-        )
+        self._bug = self._bug or outcome.bug
+        self._silence.note(action, outcome, self._clock.now())
 
     async def _act(self, action: Action) -> None:
         outcome: Outcome | Exception
@@ -249,9 +268,18 @@ class Loop:
             outcome = await self._outcome(action)
         except Exception as error:  # noqa: BLE001 - the loop raises it, in its own place
             outcome = error
+            if not _ends_a_run(error):
+                outcome = mishap(action, self._jobs_of(action), error, self._clock.now())
         self._say.send_nowait(News(action, outcome))
 
+    def _jobs_of(self, action: Action) -> Sequence[Job]:
+        if isinstance(action, Search):
+            return self._batch.doubts(action.account, action.model)
+        return (self._batch.standing.jobs[action.job],)
+
     async def _outcome(self, action: Action) -> Outcome:
+        if isinstance(action, Search):
+            return await self._workers.searcher.search(action)
         job = self._batch.standing.jobs[action.job]
         match action:
             case Prepare(need=need) if need.kind == CHECK:
@@ -266,6 +294,14 @@ class Loop:
                 return await self._workers.fetcher.fetch(job, index)
             case Seal():
                 return await self._workers.sealer.seal(job)
+
+
+def _ends_a_run(error: Exception) -> bool:
+    """What this machine refuses one job it will refuse the next; but a network's errors are known
+    to the connections, and nobody else expects them.
+    """
+    network = isinstance(error, ConnectionError | TimeoutError)
+    return isinstance(error, BatchgenError) or (isinstance(error, OSError) and not network)
 
 
 def _costs(action: Action) -> bool:

@@ -30,6 +30,10 @@ class Outcome:
     """The service asked its queries to wait until then."""
     key_refused: bool = False
     """The service answers this key no more, not even queries."""
+    queries: int = 0
+    """Questions that it asked beside the one that every look begins with."""
+    bug: Exception | None = None
+    """What nobody expected: the run goes on without the job, and raises it at its end."""
 
 
 def about(job: Job, now: float) -> dict[str, Any]:

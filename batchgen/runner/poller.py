@@ -47,14 +47,7 @@ class Poller:
     def _after_no_answer(self, job: Job, answer: NoAnswer) -> Outcome:
         now = self._errand.clock.now()
         if answer.kind is RefusalKind.ACCOUNT:
-            stop = f.LaneStopped(
-                at=now,
-                account=job.account,
-                model=None,
-                code="KeyRefused",
-                message=answer.reason,
-            )
-            return Outcome((stop,), heard=True, key_refused=True)
+            return key_refused(job.account, answer, now)
         if answer.throttled:
             self._throttled += 1
             wait = backoff(self._throttled, self._errand.dice.random(), hint=answer.retry_after)
@@ -88,3 +81,11 @@ class Poller:
             return ()
         reason = "the service does not know the task it made; was the key or region changed?"
         return (f.Lost(**says, reason=reason),)
+
+
+def key_refused(account: str, answer: NoAnswer, now: float) -> Outcome:
+    """Not even questions are answered any more: a person must act."""
+    stop = f.LaneStopped(
+        at=now, account=account, model=None, code="KeyRefused", message=answer.reason
+    )
+    return Outcome((stop,), heard=True, key_refused=True)

@@ -16,6 +16,7 @@ class Progress:
     total: int
     waiting: int
     at_service: int
+    """Or perhaps so: lost answers whose tasks are looked for are counted here."""
     downloading: int
     done: int
     failed: int
@@ -34,16 +35,17 @@ def progress_of(batch: Batch, now: float) -> Progress:
     """Where the batch is at this moment."""
     standing = batch.standing
     counts = standing.counts
+    sought = sum(len(batch.doubts(*lane)) for lane in standing.lanes)
     paused = max(standing.gates.values(), key=lambda gate: gate.paused_until, default=None)
     is_paused = paused is not None and paused.paused_until > now and counts[State.PENDING] > 0
     return Progress(
         total=sum(counts.values()) - counts[State.WITHDRAWN],
         waiting=counts[State.PENDING],
-        at_service=counts[State.SUBMITTING] + counts[State.RENDERING],
+        at_service=counts[State.SUBMITTING] + counts[State.RENDERING] + sought,
         downloading=counts[State.READY],
         done=counts[State.DONE],
         failed=counts[State.FAILED] + counts[State.PARTIAL],
-        needs_a_person=sum(counts[state] for state in NEEDS_A_PERSON),
+        needs_a_person=sum(counts[state] for state in NEEDS_A_PERSON) - sought,
         spent=standing.spent,
         reserved=standing.reserved,
         currency=standing.currency,

@@ -30,11 +30,15 @@ class Sealer:
         self._journal = journal
         self._tree = tree
 
-    async def seal(self, job: Job) -> Outcome:
-        """Write the sidecar. Raises MachineError when the disk refuses."""
+    async def document(self, job: Job) -> dict[str, Any]:
+        """What the job's sidecar says, by the journal."""
         story = Story(await self._journal.story(job.id))
         request, model = self._errand.request(job), self._errand.model(job)
-        document = story.sidecar(self._errand.manifest, request, _inputs(request, model))
+        return story.sidecar(self._errand.manifest, request, _inputs(request, model))
+
+    async def seal(self, job: Job) -> Outcome:
+        """Write the sidecar. Raises MachineError when the disk refuses."""
+        document = await self.document(job)
         says = about(job, self._errand.clock.now())
         try:
             await self._tree.write_sidecar(job.id, document)
@@ -53,6 +57,7 @@ class Story:
         self._attempts: list[dict[str, Any]] = []
         self._request_id: str | None = None
         """Of the newest request."""
+        self._adopted = False
         for fact in facts:
             self._newest[type(fact)] = fact
             self._take(fact)
@@ -71,6 +76,7 @@ class Story:
             inputs=inputs,
             task_id=self._attempts[-1]["task_id"],
             request_id=self._request_id,
+            adopted=self._adopted,
             submitted_at=self._the(f.SubmitStarted).at,
             finished_at=rendered.end_time or rendered.at,
             saved_at=max(fact.at for fact in self._saved.values()),
@@ -95,8 +101,20 @@ class Story:
         match fact:
             case f.SubmitStarted():
                 self._saved = {}
-            case f.Submitted():
+            case f.Saved():
+                self._saved[fact.index] = fact
+            case f.ResultsVanished():
+                for index in fact.indexes:
+                    self._saved.pop(index, None)
+            case f.AttemptFact():
+                self._take_attempt(fact)
+
+    def _take_attempt(self, fact: f.AttemptFact) -> None:
+        match fact:
+            case f.Submitted() | f.Adopted():
                 self._begin(fact, fact.task_id)
+            case f.Renewed() if not self._knows(fact.attempt):
+                self._attempts.append(_attempt(fact.attempt, None, fact.reason))
             case f.TaskFailed():
                 self._attempts[-1] |= {
                     "outcome": "FAILED",
@@ -106,28 +124,24 @@ class Story:
             case f.TaskCanceled():
                 self._attempts[-1]["outcome"] = "CANCELED"
             case f.Rendered():
-                if not self._attempts or self._attempts[-1]["attempt"] != fact.attempt:
+                if not self._knows(fact.attempt):
                     self._begin(fact, None)  # the answer to the request was the result itself
                 self._attempts[-1]["outcome"] = "SUCCEEDED"
-            case f.Saved():
-                self._saved[fact.index] = fact
-            case f.ResultsVanished():
-                for index in fact.indexes:
-                    self._saved.pop(index, None)
             case _:
                 pass
 
-    def _begin(self, fact: f.Submitted | f.Rendered, task_id: str | None) -> None:
+    def _begin(self, fact: f.Submitted | f.Adopted | f.Rendered, task_id: str | None) -> None:
         self._request_id = fact.request_id
-        self._attempts.append(
-            {
-                "attempt": fact.attempt,
-                "task_id": task_id,
-                "outcome": None,
-                "code": None,
-                "message": None,
-            }
-        )
+        self._adopted = isinstance(fact, f.Adopted)
+        self._attempts.append(_attempt(fact.attempt, task_id))
+
+    def _knows(self, attempt: int) -> bool:
+        return bool(self._attempts) and self._attempts[-1]["attempt"] == attempt
+
+
+def _attempt(number: int, task_id: str | None, message: str | None = None) -> dict[str, Any]:
+    told = {"attempt": number, "task_id": task_id, "outcome": None}
+    return {**told, "code": None, "message": message}
 
 
 def _inputs(request: Request, model: Model | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from batchgen.runner.loop import Loop, Workers
 from batchgen.runner.poller import Poller
 from batchgen.runner.progress import Progress
 from batchgen.runner.sealer import Sealer
+from batchgen.runner.searcher import Searcher
 from batchgen.runner.submitter import Submitter
 from batchgen.runner.uploader import Uploader
 
@@ -33,6 +34,7 @@ async def start(
     base_url: str,
     key: Secret,
     workspace: str | None,
+    renew: Callable[[], Secret | None] | None = None,
     give_up: float,
     on_progress: Callable[[Progress], None],
 ) -> AsyncIterator[Loop]:
@@ -40,7 +42,7 @@ async def start(
     links = journal.links()
     private = is_private(base_url)
     async with (
-        Service(base_url, key, workspace=workspace) as service,
+        Service(base_url, key, workspace=workspace, renew=renew) as service,
         Downloader(private_ok=private) as downloader,
         Storage(private_ok=private) as storage,
     ):
@@ -48,6 +50,7 @@ async def start(
             Uploader(errand, service, storage, batch.standing),
             Inspector(errand, service, batch.standing),
             Submitter(errand, service, batch.standing, labels=private),
+            Searcher(errand, service, batch, stand_in=private),
             Poller(errand, service, batch.policy),
             Fetcher(errand, downloader, tree, links),
             Sealer(errand, journal, tree),
@@ -59,5 +62,7 @@ async def start(
             links=links,
             clock=errand.clock,
             give_up=give_up,
+            free=tree.free,
+            service_time=lambda: service.service_time,
             on_progress=on_progress,
         )

@@ -2,30 +2,36 @@
 
 The one rule: a request that may have reached the service is never sent again from here. Only an
 answered refusal or a connection that was never made sends the job back into line (``Deferred``);
-everything else is ``SubmitLost``.
+everything else is ``SubmitLost``, and the service's list is asked what came of it (``searcher``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from batchgen.catalog import Answer, Model
+from batchgen.catalog import Answer, Model, Request
 from batchgen.core import facts as f
 from batchgen.core.job import Job
 from batchgen.core.policy import backoff
 from batchgen.core.standing import Standing
 from batchgen.dashscope.answers import Accepted, Ambiguous, Refused, Task
-from batchgen.dashscope.client import Service, Unsent
+from batchgen.dashscope.client import Service
+from batchgen.dashscope.connection import Unsent
 from batchgen.dashscope.refusals import RefusalKind
+from batchgen.errors import BatchgenError
 from batchgen.runner.errand import Errand
 from batchgen.runner.media import MediaChanged, addresses
+from batchgen.runner.mishaps import BUG, reason_of
 from batchgen.runner.outcome import Outcome, about, code_of, stop
 from batchgen.runner.rendering import rendered
 
 LABEL_HEADER = "X-Batchgen-Job"
+
+GIVEN_ONCE = "the answer would have been the result itself, and cannot be asked for again"
 
 INPUT_TRIES = 3
 """How often a request is sent whose media the service could not fetch in time."""
@@ -47,12 +53,12 @@ class Submitter:
         request, model = self._errand.request(job), self._errand.model(job)
         if model is None:
             return self._unsent(job, "UnknownModel", f"the catalog has no {job.model}")
-        uploaded = partial(self._standing.preparations.url, job.account, job.model)
         try:
-            on_the_wire = await addresses(model, request, self._errand.folder, uploaded)
-        except MediaChanged as error:
-            return self._unsent(job, "InputChanged", str(error))
-        body = model.body(request, on_the_wire.__getitem__)
+            body = await self._body(job, model, request)
+        except BatchgenError:
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing has left yet, so nothing is in doubt
+            return self._without_body(job, error)
         match await self._send(job, model, request.answer, body):
             case Task() as task:
                 return rendered(self._errand, job, model, task)
@@ -69,6 +75,16 @@ class Submitter:
                 return self._lost(job, f"{reason}: {evidence}" if evidence else reason)
             case Unsent() as unsent:
                 return self._after_unsent(job, unsent)
+
+    async def _body(self, job: Job, model: Model, request: Request) -> dict[str, Any]:
+        uploaded = partial(self._standing.preparations.url, job.account, job.model)
+        on_the_wire = await addresses(model, request, self._errand.folder, uploaded)
+        return model.body(request, on_the_wire.__getitem__)
+
+    def _without_body(self, job: Job, error: Exception) -> Outcome:
+        if isinstance(error, MediaChanged):
+            return self._unsent(job, "InputChanged", str(error))
+        return replace(self._unsent(job, BUG, reason_of(error)), bug=error)
 
     async def _send(
         self, job: Job, model: Model, answer: Answer, body: Mapping[str, Any]
@@ -107,7 +123,8 @@ class Submitter:
         longer, instead of putting one job after another in doubt.
         """
         now = self._errand.clock.now()
-        lost = f.SubmitLost(**about(job, now), reason=reason)
+        told = f"{reason}; {GIVEN_ONCE}" if job.direct else reason
+        lost = f.SubmitLost(**about(job, now), reason=told)
         return Outcome((lost, self._pause(job, None, reason, None)), heard=False, reason=reason)
 
     def _after_unsent(self, job: Job, unsent: Unsent) -> Outcome:

@@ -7,8 +7,10 @@ import io
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+import av
 from aiohttp import BodyPartReader, web
 from PIL import Image
 
@@ -77,7 +79,7 @@ class Cloud:
         application.router.add_post("/store", self._store)
         application.router.add_post("/api/v1/services/{path:.*}", self._post)
         application.router.add_get("/api/v1/tasks/{task}", self._look)
-        application.router.add_get("/{name}.png", self._picture)
+        application.router.add_get("/{name}.{kind:png|mp4}", self._result)
         self.closing.clear()
         runner = web.AppRunner(application, shutdown_timeout=1)
         await runner.setup()
@@ -142,11 +144,11 @@ class Cloud:
     async def _look(self, request: web.Request) -> web.StreamResponse:
         return self._say(_next(self.looks), request)
 
-    async def _picture(self, _request: web.Request) -> web.StreamResponse:
+    async def _result(self, request: web.Request) -> web.StreamResponse:
         self.dead -= 1
         if self.dead >= 0:
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
-        return web.Response(body=png())
+        return web.Response(body=png() if request.match_info["kind"] == "png" else mp4())
 
     def _say(self, answer: Any, request: web.Request) -> web.StreamResponse:
         if answer is RESET:
@@ -172,13 +174,25 @@ def png(color: str = "navy", side: int = 8) -> bytes:
     return target.getvalue()
 
 
+@cache
+def mp4() -> bytes:
+    """One frame is enough for a video."""
+    target = io.BytesIO()
+    with av.open(target, "w", format="mp4") as container:
+        video = container.add_stream("libx264", rate=10)
+        video.width = video.height = 16
+        container.mux(video.encode(av.VideoFrame.from_image(Image.new("RGB", (16, 16)))))
+        container.mux(video.encode())
+    return target.getvalue()
+
+
 MADE = {"output": {"task_status": "PENDING", "task_id": "NEW"}, "request_id": "r-1"}
 DONE = {
     "request_id": "r-2",
     "output": {
         "task_id": "TASK",
         "task_status": "SUCCEEDED",
-        "results": {"video_url": "HOST/1.png"},
+        "results": {"video_url": "HOST/1.mp4"},
     },
     "usage": {"duration": 4.0, "size": "512*640", "fps": 16, "video_count": 1, "SR": 480},
 }

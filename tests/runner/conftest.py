@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,11 @@ class Rehearsal:
     key: str = KEY
     region: str = "ap-southeast-1"
     bill: Bill | None = None
+    clock: float = 0.0
+    """Seconds by which the clock of this machine is wrong."""
+    renew: Callable[[], Secret | None] | None = None
+    visit: Callable[[str], Awaitable[None]] | None = None
+    """Awaited with the base URL before the run has it: what others do with the account."""
 
     def manifest(self, text: str) -> Path:
         path = self.folder / "film.yaml"
@@ -57,12 +63,16 @@ class Rehearsal:
                 faults=self.faults,
                 start=START,
             ) as sandbox:
-                yield Endpoint(base_url=sandbox.base_url, key=Secret(self.key))
+                if self.visit:
+                    await self.visit(sandbox.base_url)
+                key = Secret(self.key)
+                yield Endpoint(base_url=sandbox.base_url, key=key, renew=self.renew)
                 self.bill = sandbox.bill()
 
         settings = Settings(sandbox=True, **self.settings)
+        start = START + self.clock
         return Run(
-            load(path), settings, connect=connect, wall=lambda: START + loop.time(), **kwargs
+            load(path), settings, connect=connect, wall=lambda: start + loop.time(), **kwargs
         )
 
     async def run(self, text: str | None = None, **kwargs) -> Summary:

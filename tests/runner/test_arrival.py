@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from batchgen.errors import ExitCode, Mistake
@@ -28,9 +30,11 @@ async def test_what_could_not_be_saved_is_not_bought(rehearsal):
 
 
 async def test_a_lost_journal_does_not_buy_everything_again(rehearsal):
-    """Results and sidecars are there, the journal is not: the sidecar says what was paid for."""
+    """The journal is lost, and the only sidecar was edited: it still says what was paid for."""
     await rehearsal.run(ONE)
     task = rehearsal.sidecar("owl")["task_id"]
+    spoilt = {**rehearsal.sidecar("owl"), "files": "none"}
+    (rehearsal.output / "owl.json").write_text(json.dumps(spoilt))
     for path in (rehearsal.output / ".batchgen").glob("journal.sqlite*"):
         path.unlink()
     with pytest.raises(Mistake, match=f"paid for: task {task}"):
@@ -110,7 +114,7 @@ async def test_what_lies_in_the_parts_belongs_to_its_task(rehearsal):
             (rehearsal.output / "owl.mp4").write_bytes(b"somebody's")
 
     await rehearsal.run(ONE, on_progress=put_in_the_way)
-    (old,) = (rehearsal.output / ".batchgen" / "parts").iterdir()
+    (old,) = (rehearsal.output / ".batchgen" / "parts").glob("*.part")
     before = old.read_bytes()
     (rehearsal.output / "owl.mp4").unlink()
     for path in (rehearsal.output / ".batchgen").glob("journal.sqlite*"):

@@ -11,12 +11,14 @@ import pytest
 
 from batchgen.api import Summary
 from batchgen.catalog import Money
+from batchgen.dashscope.endpoint import Secret
 from batchgen.errors import BatchHeld, ExitCode, Mistake
 from batchgen.journal import Journal
 from batchgen.sandbox import Answer, CutShort, Fail, Faults, Point, Reset, Rule
 
 pytestmark = pytest.mark.looptime
 
+KEY = "sk-canary-0123456789abcdef"
 TWO = """
 defaults: {model: wan2.2-t2v-plus, size: 832*480}
 jobs:
@@ -85,25 +87,6 @@ async def test_a_deleted_file_is_fetched_again_for_free(rehearsal):
     assert rehearsal.bill.tasks_created == 2
 
 
-async def test_a_lost_answer_is_held_and_never_sent_again(rehearsal):
-    """The connection breaks after the task was made: exit 3, the job named, one task for ever."""
-    rehearsal.faults = Faults(Rule(Point.TASK_CREATED, Reset(), calls={1}))
-    first = await rehearsal.run(TWO)
-    again = await rehearsal.run()
-    assert (first.exit_code, again.exit_code) == (ExitCode.NEEDS_A_PERSON,) * 2
-    assert [(job.id, job.state) for job in again.need_a_person] == [("owl", "in doubt")]
-    assert "fox.mp4" in files(rehearsal.output)
-    assert rehearsal.bill.tasks_created == 2, "the lost one and the other job's"
-
-
-async def test_a_connection_that_breaks_before_the_task_exists_is_just_as_doubtful(rehearsal):
-    """Nobody here can know that no task was made, so nothing is sent again."""
-    rehearsal.faults = Faults(Rule(Point.SUBMIT, Reset(), calls={1}))
-    summary = await rehearsal.run(TWO)
-    assert [job.id for job in summary.need_a_person] == ["owl"]
-    assert rehearsal.bill.tasks_created == 1
-
-
 async def test_an_answered_throttling_is_waited_out(rehearsal):
     """A 429 costs time and nothing else."""
     busy = Answer(429, "Throttling.RateQuota", "Requests rate limit exceeded.")
@@ -132,6 +115,15 @@ async def test_a_refused_key_stops_everything_at_the_first_refusal(rehearsal):
     assert "Invalid API-key" in summary.stops[0]
     assert summary.count("pending") == 2
     assert rehearsal.bill.tasks_created == 0
+
+
+@pytest.mark.fault(126)
+async def test_a_key_that_was_rotated_in_mid_run_is_read_anew(rehearsal):
+    """The old one is refused, the new one does the work; nothing is sent twice."""
+    rehearsal.key, rehearsal.renew = "sk-yesterday-0123456789", lambda: Secret(KEY)
+    summary = await rehearsal.run(TWO)
+    assert summary.exit_code is ExitCode.DONE
+    assert rehearsal.bill.tasks_created == 2
 
 
 async def test_a_model_that_was_not_purchased_stops_alone(rehearsal):

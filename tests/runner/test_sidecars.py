@@ -20,7 +20,7 @@ from cloud import DONE, MADE, Cloud, png
 
 pytestmark = pytest.mark.looptime
 
-VIDEO = {**DONE, "output": {**DONE["output"], "video_url": "HOST/1.png"}}
+VIDEO = {**DONE, "output": {**DONE["output"], "video_url": "HOST/1.mp4"}}
 CHAIR = png("teal", 512)
 SIGNED = "https://b.example/sofa.png?Expires=1&Signature=SECRETSIG"
 

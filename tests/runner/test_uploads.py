@@ -29,7 +29,7 @@ jobs:
   - {id: bob, image_url: bob.png}
 """
 SMALL = "jobs:\n  - {id: wave, model: wan2.2-i2v-flash, img_url: ann.png, resolution: 480P}\n"
-VIDEO = {**DONE, "output": {**DONE["output"], "video_url": "HOST/1.png"}}
+VIDEO = {**DONE, "output": {**DONE["output"], "video_url": "HOST/1.mp4"}}
 EXPIRED = """<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>AccessDenied</Code><Message>Invalid according to Policy: Policy expired.</Message>
 </Error>"""
