@@ -4,6 +4,9 @@
 ``standing``  plan and status: where a batch stands  ``runs``      one run, start to end
 ``summary``   what a run comes to, exit code included
 ``arrival``   what a run finds when it arrives
+``visiting``  a batch without a run: for ``retrying``, ``canceling``, and ``verifying``
+              with its ``inspection`` of files
+``begun``     the batches that were begun with a manifest, whatever it says by now
 """
 
 from __future__ import annotations

@@ -7,8 +7,10 @@ beats any region: a manifest from a stranger must not lead the key elsewhere.
 from __future__ import annotations
 
 import os
+import pwd
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +55,8 @@ class Endpoint:
     base_url: str
     key: Secret
     workspace: str | None = None
+    renew: Callable[[], Secret | None] | None = None
+    """Reads the key anew, where it may have been rotated since; None where there is none now."""
 
 
 def find_place(
@@ -94,7 +98,8 @@ def find_endpoint(
     """
     named = place.region_of(manifest_region)
     region = (catalog.region(named) if named else None) or catalog.default_region
-    key = api_key(environ, home or Path(environ.get("HOME") or "/"))
+    where = home or _home(environ)
+    key = api_key(environ, where)
     if key is None:
         raise Mistake(
             "There is no API key.",
@@ -102,7 +107,23 @@ def find_endpoint(
             " or try the same with --sandbox, which needs none.",
         )
     url = place.url or _host(region, place.workspace)
-    return Endpoint(base_url=url, key=key, workspace=place.workspace)
+
+    def renew() -> Secret | None:
+        with suppress(Mistake):  # a file that is just being written is no reason to end a run
+            return api_key(environ, where)
+        return None
+
+    return Endpoint(base_url=url, key=key, workspace=place.workspace, renew=renew)
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    """Cron may start with no HOME: then the home of whoever runs this is known to the system."""
+    if named := environ.get("HOME"):
+        return Path(named)
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path("/")
 
 
 def _host(region: Region, workspace: str | None) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from batchgen.api.arrival import ACCOUNT, Arrival, arrive
 from batchgen.api.endpoint import Endpoint, Place, find_endpoint, find_place
+from batchgen.api.mixing import refuse_mixing
+from batchgen.api.rebuilding import recalled, refuse_lost
 from batchgen.api.settings import Settings, chosen_jobs, policy_of
 from batchgen.api.standing import JobReport, report_of
 from batchgen.api.summary import Summary
@@ -20,10 +22,10 @@ from batchgen.catalog import Catalog, Money, Request
 from batchgen.core import facts as f
 from batchgen.core.batch import Batch
 from batchgen.core.job import Job, ResultState
-from batchgen.core.lifecycle import State
-from batchgen.dashscope.endpoint import fingerprint
+from batchgen.core.lifecycle import SETTLED, UNPAID, State
+from batchgen.dashscope.endpoint import fingerprint, is_private
 from batchgen.errors import BatchgenError, ExitCode, JournalError, Mistake
-from batchgen.journal import Journal, Kind
+from batchgen.journal import Journal
 from batchgen.manifest import Manifest, output_folder
 
 if TYPE_CHECKING:  # aiohttp takes a third of a second, and a finished batch needs none of it
@@ -37,7 +39,8 @@ Connect = Callable[[], AbstractAsyncContextManager[Endpoint]]
 class Run:
     """One run of one batch.
 
-    ``on_progress`` is called in the event loop after every step; it should be quick. ``stop`` may
+    ``on_progress`` is called in the event loop after every step; it should be quick. ``on_caution``
+    is given what a person should know before anything is sent, a sentence at a time. ``stop`` may
     be called from the same loop at any time: the run then submits nothing more, takes in the
     answers it is waiting for and returns its summary. ``wall`` is the wall clock (Unix seconds),
     read when the run begins; from then on the event loop is the clock.
@@ -55,6 +58,7 @@ class Run:
         place: Place | None = None,
         catalog: Catalog | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        on_caution: Callable[[str], None] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._manifest = manifest
@@ -63,8 +67,10 @@ class Run:
         self._connect = connect
         self._catalog = catalog or manifest.catalog
         self._on_progress = on_progress or (lambda _progress: None)
+        self._on_caution = on_caution or (lambda _words: None)
         self._requests = {job.identity: job.request for job in manifest.jobs}
-        self._chosen = chosen_jobs(manifest, self._settings.only)
+        self._named = chosen_jobs(manifest, self._settings.only)
+        """The jobs that were asked for; None: all."""
         self._loop: Loop | None = None
         self._signal: ExitCode | None = None
         self._wall = wall
@@ -84,29 +90,55 @@ class Run:
         summary's ``error``.
         """
         began = asyncio.get_running_loop().time()
-        if self._connect is None and Journal.peek(self.folder) is None:
-            self._endpoint()  # without a key, not even a folder is made
+        if not Journal.is_begun(self.folder):
+            if self._settings.collect:  # nothing was ever paid for, and nothing is made here
+                refuse_lost(self.folder, self._manifest.name)
+                return self._nothing()
+            if self._connect is None:
+                self._endpoint()  # without a key, not even a folder is made
         with (
             Tree(self.folder.parent, self.folder.name) as tree,
             self._open_journal() as journal,
         ):
+            await self._caution(journal, tree)
             batch = self._batch(journal)
-            before = _tally(batch)
+            if self._connect is None:
+                refuse_mixing(batch.standing, private=is_private(self._place.url or ""))
             chosen, now = self._chosen, self._wall()
-            arrival = await arrive(batch, tree, self._manifest, chosen=chosen, now=now)
+            arrival = await arrive(
+                batch, tree, self._manifest, self._settings, chosen=chosen, now=now
+            )
+            before = _Tally.of(batch)
             error: BatchgenError | None = None
             try:
-                await self._go_on(batch, journal, tree, arrival.facts)
+                await self._go_on(batch, journal, tree, arrival)
             except Mistake:
                 raise
             except BatchgenError as failure:
                 error, batch = failure, self._as_written(batch, failure)
+            else:
+                await tree.sweep({job.id for job in batch.standing.jobs.values() if _is_open(job)})
             seconds = asyncio.get_running_loop().time() - began
-            return self._summary(batch, arrival, before, error, seconds)
+            summary = self._summary(batch, arrival, before, error, seconds)
+            return replace(summary, disk_free=tree.free()) if summary.disk_needed else summary
+
+    @property
+    def _chosen(self) -> Collection[str] | None:
+        """The jobs that may be submitted; None: all."""
+        return frozenset() if self._settings.collect else self._named
+
+    async def _caution(self, journal: Journal, tree: Tree) -> None:
+        """Say what a person should know of the journal, a lost one included."""
+        for words in journal.cautions:
+            self._on_caution(words)
+        manifest, settings = self._manifest, self._settings
+        if settings.collect:  # which knows nothing of jobs that have left no sidecar
+            return
+        if found := await recalled(journal, tree, manifest, settings, now=self._wall()):
+            self._on_caution(found.words)
 
     def _open_journal(self) -> Journal:
-        kind: Kind = "sandbox" if self._settings.sandbox else "service"
-        manifest = self._manifest
+        kind, manifest = self._settings.kind, self._manifest
         return Journal.open(self.folder, kind=kind, manifest=manifest.name, source=manifest.path)
 
     def _batch(self, journal: Journal) -> Batch:
@@ -125,18 +157,23 @@ class Run:
     def _endpoint(self) -> Endpoint:
         return find_endpoint(self._place, self._manifest.region, self._catalog)
 
-    async def _go_on(
-        self, batch: Batch, journal: Journal, tree: Tree, facts: Sequence[f.Fact]
-    ) -> None:
-        if not batch.settled:
-            async with self._connect() if self._connect else nullcontext(self._endpoint()) as way:
-                here = fingerprint(way.base_url, way.key)
-                connected = f.Connected(at=facts[0].at, account=ACCOUNT, endpoint=here)
-                batch.after(connected)
-                await self._note(journal, (*facts, connected))
-                await self._work(batch, journal, tree, way)
-        elif len(facts) > 1:  # more to tell than that we ran
-            await self._note(journal, facts)
+    async def _go_on(self, batch: Batch, journal: Journal, tree: Tree, arrival: Arrival) -> None:
+        facts = arrival.facts
+        if batch.settled:
+            if len(facts) > 1:  # more to tell than that we ran
+                await self._note(journal, facts)
+            await _set_aside(tree, arrival)
+            return
+        async with self._connect() if self._connect else nullcontext(self._endpoint()) as way:
+            private = is_private(way.base_url)
+            refuse_mixing(batch.standing, private=private)
+            here = fingerprint(way.base_url, way.key)
+            at = facts[0].at
+            connected = f.Connected(at=at, account=ACCOUNT, endpoint=here, private=private)
+            batch.after(connected)
+            await self._note(journal, (*facts, connected))
+            await _set_aside(tree, arrival)
+            await self._work(batch, journal, tree, way)
 
     async def _note(self, journal: Journal, facts: Sequence[f.Fact]) -> None:
         """Write down what the run begins with, and the requests that it speaks of."""
@@ -165,6 +202,7 @@ class Run:
             base_url=endpoint.base_url,
             key=endpoint.key,
             workspace=endpoint.workspace,
+            renew=endpoint.renew,
             give_up=self._settings.give_up,
             on_progress=self._on_progress,
         )
@@ -186,21 +224,20 @@ class Run:
         self,
         batch: Batch,
         arrival: Arrival,
-        before: tuple[int, int],
+        before: _Tally,
         error: BatchgenError | None,
         seconds: float,
     ) -> Summary:
         standing = batch.standing
-        jobs = [job for job in standing.jobs.values() if self._was_asked_for(job)]
-        submitted, saved = _tally(batch)
+        jobs = standing.jobs.values()
         currency = standing.currency
         return Summary(
             name=self._manifest.name,
             folder=self.folder,
-            jobs=tuple(_report(job, gone=job.id in arrival.gone) for job in jobs),
+            jobs=tuple(self._report(job, arrival) for job in filter(self._was_asked_for, jobs)),
             changed=tuple(sorted(arrival.changed)),
-            submitted=submitted - before[0],
-            saved=saved - before[1],
+            submitted=sum(map(before.submitted, jobs)),
+            saved=sum(map(before.newly_saved, jobs)),
             spent=Money(standing.spent, currency) if currency else None,
             reserved=Money(standing.reserved, currency) if currency else None,
             seconds=seconds,
@@ -209,27 +246,82 @@ class Run:
                 for stop in standing.stops
             ),
             budget=self._settings.budget or self._manifest.budget,
-            budget_reached=batch.budget_reached,
+            budget_reached=batch.budget_reached or bool(arrival.too_dear),
+            disk_needed=batch.disk_needed,
+            failing=batch.failing,
             error=error,
             signal=self._signal,
+            collect=self._settings.collect,
+        )
+
+    def _nothing(self) -> Summary:
+        return Summary(
+            name=self._manifest.name,
+            folder=self.folder,
+            jobs=(),
+            changed=(),
+            submitted=0,
+            saved=0,
+            spent=None,
+            reserved=None,
+            seconds=0.0,
+            collect=self._settings.collect,
         )
 
     def _was_asked_for(self, job: Job) -> bool:
+        if self._settings.collect:
+            return job.state not in UNPAID
         if job.state is State.WITHDRAWN:
             return False
-        return self._chosen is None or job.id in self._chosen
+        return self._named is None or job.id in self._named
+
+    def _report(self, job: Job, arrival: Arrival) -> JobReport:
+        report = report_of(job, running=False)
+        if job.id in arrival.too_dear:
+            return replace(report, again=True, price=arrival.too_dear[job.id])
+        if job.id not in arrival.gone:
+            return report
+        message = "its files are no longer in the folder, and the service no longer has them"
+        return replace(report, state=State.EXPIRED, message=message)
 
 
-def _tally(batch: Batch) -> tuple[int, int]:
-    """Attempts made and files saved, by all runs so far."""
-    jobs = batch.standing.jobs.values()
-    saved = sum(result.state is ResultState.SAVED for job in jobs for result in job.results)
-    return sum(job.attempt for job in jobs), saved
+def _is_open(job: Job) -> bool:
+    """Something of it may lie among the parts that is still of use."""
+    return job.state not in SETTLED or job.state in {State.PARKED, State.LOST}
 
 
-def _report(job: Job, *, gone: bool) -> JobReport:
-    report = report_of(job, running=False)
-    if not gone:
-        return report
-    message = "its files are no longer in the folder, and the service no longer has them"
-    return replace(report, state=State.EXPIRED, message=message)
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """Attempts made and files saved when a run begins, by job."""
+
+    attempts: Mapping[str, int]
+    started: Mapping[str, float]
+    saved: Mapping[str, int]
+
+    @classmethod
+    def of(cls, batch: Batch) -> Self:
+        jobs = batch.standing.jobs.values()
+        # What is saved of a job that is bought anew belongs to its earlier attempt.
+        saved = {job.id: _saved(job) for job in jobs if job.state is not State.PENDING}
+        attempts = {job.id: job.attempt for job in jobs}
+        return cls(attempts, {job.id: job.started_at for job in jobs}, saved)
+
+    def submitted(self, job: Job) -> int:
+        """Requests that were sent since, and that the service has not surely refused to take."""
+        more = job.attempt - self.attempts.get(job.id, 0)
+        # Sent anew under the number of an attempt that was found absent.
+        again = job.started_at != self.started.get(job.id, 0.0) and job.state is not State.PENDING
+        return max(more, int(again), 0)
+
+    def newly_saved(self, job: Job) -> int:
+        return max(_saved(job) - self.saved.get(job.id, 0), 0)
+
+
+def _saved(job: Job) -> int:
+    return sum(result.state is ResultState.SAVED for result in job.results)
+
+
+async def _set_aside(tree: Tree, arrival: Arrival) -> None:
+    """What was bought before leaves its place for what is bought anew."""
+    for name in arrival.replaced:
+        await tree.set_aside(name)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from batchgen.catalog import Catalog, Money
 from batchgen.core.policy import HOUR, LaneLimits, Policy
+from batchgen.journal import Kind
 from batchgen.manifest import Manifest
 
 
@@ -19,6 +20,8 @@ class Settings:
     ``sandbox`` keeps a rehearsal apart from the real batch, in a folder and a journal of its own.
     ``only`` is a glob over job ids: others are not submitted. ``give_up`` is how many seconds the
     service may stay silent. ``service_speed`` is 60 where a minute at the service takes a second.
+    ``collect`` fetches what is paid for and submits nothing, whatever the manifest says by now.
+    ``rerun_changed`` buys jobs anew whose request was changed after they were paid for.
     """
 
     output: Path | None = None
@@ -28,6 +31,13 @@ class Settings:
     only: str | None = None
     give_up: float = HOUR
     service_speed: float = 1.0
+    collect: bool = False
+    rerun_changed: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """Whose journal it is."""
+        return "sandbox" if self.sandbox else "service"
 
 
 def policy_of(manifest: Manifest, settings: Settings, catalog: Catalog) -> Policy:
@@ -47,8 +57,11 @@ def policy_of(manifest: Manifest, settings: Settings, catalog: Catalog) -> Polic
         lanes=lanes,
         max_in_flight=settings.max_in_flight or manifest.max_in_flight,
         budget=budget.micro if budget else None,
+        retry=manifest.retry or default.retry,
         settle=default.settle if manifest.settle is None else manifest.settle,
         service_speed=settings.service_speed,
+        exclusive_account=manifest.exclusive_account,
+        stop_after_failures=manifest.stop_after_failures,
     )
 
 
@@ -56,4 +69,9 @@ def chosen_jobs(manifest: Manifest, only: str | None) -> Collection[str] | None:
     """The ids that a glob chooses; None where there is no glob, and all are chosen."""
     if only is None:
         return None
-    return {job.id for job in manifest.jobs if fnmatchcase(job.id, only)}
+    return {job.id for job in manifest.jobs if matches(job.id, only)}
+
+
+def matches(job: str, only: str | None) -> bool:
+    """Whether a glob, if there is one, chooses the job of this id."""
+    return only is None or fnmatchcase(job, only)

@@ -11,11 +11,14 @@ from batchgen.api.settings import Settings, policy_of
 from batchgen.catalog import Answer, Money
 from batchgen.core.job import Job
 from batchgen.core.lifecycle import NEEDS_A_PERSON, UNPAID, State
+from batchgen.core.policy import RETENTION
+from batchgen.core.prompts import likeness
 from batchgen.core.standing import Standing
 from batchgen.core.wishes import Wish
 from batchgen.journal import Journal
 from batchgen.manifest import Manifest, output_folder
 from batchgen.runner.needs import needs_of
+from batchgen.runner.prompts import repeated_prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,17 @@ class JobReport:
     message: str | None
     listed: bool = True
     """The manifest names it; False where only the journal still does."""
+    again: bool = False
+    """Bought anew by the next run, as the settings say: it was changed after it was paid for."""
+    adopted: bool = False
+    """The answer to its request was lost, and its task was found on the service's list."""
+    held: bool = False
+    """In doubt, and the service's list could not settle it: a person must decide."""
+    look_again_at: float | None = None
+    """In doubt and not held: when the list is asked again, in Unix seconds."""
+    deadline: float | None = None
+    """Until when what it has at the service can be fetched, in Unix seconds: of a task that is not
+    seen to succeed the earliest that it can be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +69,26 @@ class BatchReport:
         return Counter(job.state for job in self.jobs)
 
     @property
+    def to_collect(self) -> tuple[JobReport, ...]:
+        """The jobs that have something at the service, or may have."""
+        there = {State.SUBMITTING, State.IN_DOUBT, State.RENDERING, State.READY}
+        return tuple(job for job in self.jobs if job.state in there and not job.held)
+
+    @property
+    def deadline(self) -> float | None:
+        """When the first of what is at the service may be gone, in Unix seconds."""
+        return min((job.deadline for job in self.jobs if job.deadline), default=None)
+
+    @property
+    def adopted(self) -> int:
+        """Jobs whose lost task was found on the service's list."""
+        return sum(job.adopted for job in self.jobs)
+
+    @property
     def to_buy(self) -> tuple[JobReport, ...]:
         """The jobs that the next run would submit."""
         waiting = {State.NEW, State.PENDING}
-        return tuple(job for job in self.jobs if job.state in waiting and job.listed)
+        return tuple(job for job in self.jobs if (job.state in waiting and job.listed) or job.again)
 
     @property
     def to_spend(self) -> Mapping[str, Money]:
@@ -83,6 +113,10 @@ def lacking(budget: Money | None, amounts: Iterable[Money | None]) -> Money | No
 CHANGED = "changed"
 """The word for a job whose request was changed after it was paid for."""
 
+RERUN = frozenset({State.DONE, State.PARTIAL, State.EXPIRED})
+"""Where a changed job can be bought anew: all that was bought has come, or will come no more. A
+task whose end is not known is waited for first, or given up by a person (``retry``)."""
+
 
 def look(manifest: Manifest, settings: Settings | None = None) -> BatchReport:
     """Where the batch of a manifest stands, also while a run is at it; changes nothing.
@@ -102,7 +136,9 @@ def look(manifest: Manifest, settings: Settings | None = None) -> BatchReport:
         name=manifest.name,
         folder=folder,
         holder=holder,
-        jobs=tuple(_reports(manifest, standing, running=holder is not None)),
+        jobs=tuple(
+            _reports(manifest, standing, running=holder is not None, rerun=settings.rerun_changed)
+        ),
         spent=_money(standing.spent, standing),
         reserved=_money(standing.reserved, standing),
     )
@@ -123,10 +159,14 @@ def wishes_of(manifest: Manifest) -> Iterable[Wish]:
             currency=currency,
             needs=needs,
             direct=job.request.answer is not Answer.TASK,
+            likeness=likeness(repeated_prompt(job.model, job.request)),
+            bytes=job.model.bytes(job.request),
         )
 
 
-def _reports(manifest: Manifest, standing: Standing, *, running: bool) -> Iterable[JobReport]:
+def _reports(
+    manifest: Manifest, standing: Standing, *, running: bool, rerun: bool
+) -> Iterable[JobReport]:
     for wanted in manifest.jobs:
         job = standing.jobs.get(wanted.id)
         if job is None or job.state is State.WITHDRAWN:
@@ -144,7 +184,8 @@ def _reports(manifest: Manifest, standing: Standing, *, running: bool) -> Iterab
             )
         else:
             changed = job.request != wanted.identity
-            yield report_of(job, changed=changed, running=running, price=wanted.price)
+            report = report_of(job, changed=changed, running=running, price=wanted.price)
+            yield replace(report, again=rerun and changed and job.state in RERUN)
     named = {job.id for job in manifest.jobs}
     for job in standing.jobs.values():
         if job.id not in named and job.state is not State.WITHDRAWN:
@@ -155,6 +196,7 @@ def report_of(
     job: Job, *, changed: bool = False, running: bool = True, price: Money | None = None
 ) -> JobReport:
     """What there is to say about a job that the journal knows."""
+    searched = job.state is State.IN_DOUBT and not job.held and job.searches > 0
     known = Money(job.price, job.currency) if job.price is not None and job.currency else None
     return JobReport(
         id=job.id,
@@ -167,7 +209,17 @@ def report_of(
         files=tuple(result.name for result in job.results if result.name),
         code=job.code,
         message=job.message,
+        adopted=job.adopted,
+        held=job.held and job.state is State.IN_DOUBT,
+        look_again_at=job.not_before if searched else None,
+        deadline=_deadline(job),
     )
+
+
+def _deadline(job: Job) -> float | None:
+    if job.state is State.READY:
+        return job.expires
+    return job.submitted_at + RETENTION if job.state is State.RENDERING else None
 
 
 def _word(job: Job, *, changed: bool, running: bool) -> str:

@@ -27,6 +27,8 @@ PRECEDENCE = (
 )
 """Where several are true, the first of these counts."""
 
+_UNFETCHED = frozenset({State.SUBMITTING, State.RENDERING, State.READY})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
@@ -55,6 +57,15 @@ class Summary:
     error: BatchgenError | None = None
     """What ended the run early."""
     signal: ExitCode | None = None
+    """What asked the run to end early; MORE_TO_DO is the hour that was set for it."""
+    disk_needed: int | None = None
+    """Bytes that the jobs left need where the results go; None where the disk was no obstacle."""
+    disk_free: int | None = None
+    """Bytes free there, in the same case."""
+    failing: bool = False
+    """So many jobs failed one after another that nothing more was submitted."""
+    collect: bool = False
+    """Only what is paid for was asked for: what was never sent is nothing to go on with."""
 
     def count(self, *states: str) -> int:
         return sum(job.state in states for job in self.jobs)
@@ -74,13 +85,24 @@ class Summary:
 
     @property
     def unfinished(self) -> tuple[JobReport, ...]:
-        """The jobs that a later run has to go on with."""
-        return self._in({State.PENDING, State.SUBMITTING, State.RENDERING, State.READY})
+        """The jobs that a later run of the same kind has to go on with."""
+        return self._in(_UNFETCHED if self.collect else _UNFETCHED | {State.PENDING})
+
+    @property
+    def unfetched(self) -> tuple[JobReport, ...]:
+        """What is paid for and not on disk, and can still be fetched: soonest deadline first."""
+        waiting = [job for job in self._in(_UNFETCHED) if job.deadline is not None]
+        return tuple(sorted(waiting, key=lambda job: job.deadline or 0.0))
+
+    @property
+    def adopted(self) -> int:
+        """Jobs whose task was found at the service, after the answer to its request was lost."""
+        return sum(job.adopted for job in self.jobs)
 
     @property
     def missing(self) -> Money | None:
         """What the budget lacks for the worst case of all that is still to buy."""
-        prices = [job.price for job in self._in({State.PENDING})]
+        prices = [job.price for job in self.jobs if job.again or job.state == State.PENDING]
         return lacking(self.budget, [self.spent, self.reserved, *prices])
 
     @property
@@ -93,9 +115,11 @@ class Summary:
 
     def _codes(self) -> list[ExitCode]:
         codes = {
-            ExitCode.SOME_FAILED: self.failed,
+            # Nothing was billed for what collect has not fetched of it.
+            ExitCode.SOME_FAILED: self.failed and not self.collect,
             ExitCode.NEEDS_A_PERSON: self.need_a_person or self.changed,
             ExitCode.ACCOUNT: self.stops or self.budget_reached,
+            ExitCode.MACHINE: self.disk_needed is not None,
             ExitCode.MORE_TO_DO: self.unfinished,
         }
         found = [code for code, reason in codes.items() if reason]

@@ -1,31 +1,33 @@
-"""The call of ``run``: batches one after another, until the end or the first signal."""
+"""The call of ``run`` and ``collect``: manifests are read and checked, then run in sequence."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import time as time_of_day
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import anyio
 
-from batchgen.api import Place, Run, Settings, Summary
+from batchgen.api import Place, Settings
+from batchgen.api.begun import begun
 from batchgen.api.settings import chosen_jobs
 from batchgen.api.standing import look
-from batchgen.api.summary import worst
 from batchgen.catalog import Money
 from batchgen.catalog import load as load_catalog
+from batchgen.cli.ending import alone, code_of
+from batchgen.cli.hours import end_of, in_words
 from batchgen.cli.manifests import place_for, read_all, refuse_nothing, refuse_unpriced
-from batchgen.cli.rehearsal import Rehearsal
-from batchgen.cli.signals import heed
-from batchgen.errors import BatchgenError, ExitCode
+from batchgen.cli.owner import Owner
+from batchgen.cli.process import raised
+from batchgen.cli.sequence import BatchSequence
+from batchgen.errors import ExitCode
 from batchgen.manifest import Manifest
-from batchgen.report.errors import error_lines, refusal_data, warning_lines
-from batchgen.report.progress import watch
+from batchgen.report.errors import warning_lines
 from batchgen.report.screen import Screen
-from batchgen.report.summary import summary_data, summary_view
-from batchgen.report.text import clean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +51,69 @@ class Choices:
     """Seconds."""
     as_json: bool
     quiet: bool
+    until: time_of_day | None = None
+    max_duration: float | None = None
+    """Seconds."""
+    summary: Path | None = None
+    on_finish: str | None = None
+    """A line for the shell."""
+    if_idle: bool = False
+    collect: bool = False
+    rerun_changed: bool = False
 
 
 def run_batches(choices: Choices, screen: Screen) -> ExitCode:
-    """Check all manifests, then run them. Raises Mistake before anything is sent."""
+    """Check all manifests, then run them, and tell the owner how it ended.
+
+    Raises Mistake before anything is sent, and Interrupted where a signal came before that.
+    """
+    command = "collect" if choices.collect else "run"
+    with raised():
+        owner = Owner(command, screen, summary=choices.summary, on_finish=choices.on_finish)
+        try:
+            code = _run(choices, screen, owner)
+        except BaseException as error:
+            owner.tell(code_of(alone(error)), error)
+            raise
+        if code is ExitCode.HELD and choices.if_idle:
+            return code  # the run that holds the batch has an end, and an owner, of its own
+        unwritten = ExitCode.MACHINE if screen.trouble else ExitCode.DONE
+        return owner.tell(code or unwritten)
+
+
+def _run(choices: Choices, screen: Screen, owner: Owner) -> ExitCode:
+    end = end_of(choices.until, choices.max_duration, now=time.time())
     place = place_for(sandbox=choices.sandbox, region=choices.region, base_url=choices.base_url)
+    manifests = _read(choices, place)
+    settings = [_settings(manifest, place, choices) for manifest in manifests]
+    if not choices.quiet:
+        for manifest in manifests:
+            screen.say(*warning_lines(manifest.warnings))
+        if end is not None:
+            screen.say(f"batchgen: until {in_words(end)}. {_UNTIL}")
+    sequence = BatchSequence(
+        place,
+        screen,
+        owner,
+        faults=choices.faults,
+        as_json=choices.as_json,
+        quiet=choices.quiet,
+        if_idle=choices.if_idle,
+    )
+    batches = list(zip(manifests, settings, strict=True))
+    return anyio.run(partial(sequence.run, batches, end=end))
+
+
+_UNTIL = (
+    "What was sent shortly before goes on at the service, which keeps it for 24 hours:"
+    " batchgen collect fetches it."
+)
+
+
+def _read(choices: Choices, place: Place) -> list[Manifest]:
+    """All manifests, checked; for ``collect`` what of them is needed for that. Raises Mistake."""
+    if choices.collect:
+        return list(_begun(choices, place))
     manifests = read_all(
         choices.manifests,
         place,
@@ -62,12 +122,13 @@ def run_batches(choices: Choices, screen: Screen) -> ExitCode:
         sandbox=choices.sandbox,
     )
     refuse_nothing(manifests, choices.only)
-    settings = [_settings(manifest, place, choices) for manifest in manifests]
-    if not choices.quiet:
-        for manifest in manifests:
-            screen.say(*warning_lines(manifest.warnings))
-    runs = _Runs(choices, place, screen)
-    return anyio.run(runs.run, list(zip(manifests, settings, strict=True)))
+    return manifests
+
+
+def _begun(choices: Choices, place: Place) -> Iterator[Manifest]:
+    settings = Settings(output=choices.output, sandbox=choices.sandbox)
+    for path in choices.manifests:
+        yield from begun(path, settings, place=place, catalog_files=choices.catalog_files)
 
 
 def _settings(manifest: Manifest, place: Place, choices: Choices) -> Settings:
@@ -80,8 +141,10 @@ def _settings(manifest: Manifest, place: Place, choices: Choices) -> Settings:
         only=choices.only,
         give_up=choices.give_up,
         service_speed=choices.speed if choices.sandbox else 1.0,
+        collect=choices.collect,
+        rerun_changed=choices.rerun_changed,
     )
-    if settings.budget or manifest.budget:
+    if not choices.collect and (settings.budget or manifest.budget):
         _check_prices(manifest, settings)
     return settings
 
@@ -103,93 +166,3 @@ def _check_prices(manifest: Manifest, settings: Settings) -> None:
     report = look(manifest, settings)
     jobs = tuple(job for job in report.jobs if chosen is None or job.id in chosen)
     refuse_unpriced(manifest, replace(report, jobs=jobs))
-
-
-class _Runs:
-    """Runs batches one after another, and ends in good order at a signal."""
-
-    def __init__(self, choices: Choices, place: Place, screen: Screen) -> None:
-        self._choices = choices
-        self._place = place
-        self._screen = screen
-        self._running: Run | None = None
-        self._signal: ExitCode | None = None
-
-    async def run(self, batches: Sequence[tuple[Manifest, Settings]]) -> ExitCode:
-        """The worst of the batches' exit codes."""
-        codes: list[ExitCode] = []
-        async with anyio.create_task_group() as tasks:
-            await tasks.start(heed, self._stop, self._leave)
-            for manifest, settings in batches:
-                codes.append(self._signal or await self._batch(manifest, settings))
-                if codes[-1] in _ENDS_ALL:
-                    break
-            tasks.cancel_scope.cancel()
-        if left := [manifest.name for manifest, _ in batches[len(codes) :]]:
-            self._screen.say(f"batchgen: not started: {', '.join(map(clean, left))}")
-        return worst(codes)
-
-    async def _batch(self, manifest: Manifest, settings: Settings) -> ExitCode:
-        rehearsal = (
-            Rehearsal(manifest, settings, self._choices.faults) if settings.sandbox else None
-        )
-        try:
-            with watch(manifest.name, self._screen.notes, quiet=self._choices.quiet) as watcher:
-                self._running = Run(
-                    manifest,
-                    settings,
-                    connect=rehearsal.connect if rehearsal else None,
-                    place=self._place,
-                    on_progress=watcher,
-                )
-                summary = await self._running.run()
-        except BatchgenError as error:
-            self._tell_refusal(manifest, error)
-            return error.exit_code
-        finally:
-            self._running = None
-        self._tell(summary)
-        if rehearsal and rehearsal.bill and not self._choices.quiet:
-            self._screen.say(rehearsal.bill)
-        return summary.exit_code
-
-    def _stop(self, code: ExitCode) -> None:
-        self._signal = code
-        self._screen.say(_STOPPING)
-        if self._running is not None:
-            self._running.stop(code)
-
-    def _leave(self, code: ExitCode) -> None:
-        """Now: the journal survives that, and so do the tasks at the service."""
-        self._screen.restore()
-        os._exit(code)
-
-    def _tell(self, summary: Summary) -> None:
-        if summary.error is not None:
-            self._screen.say(*error_lines(summary.error))
-        if self._choices.as_json:
-            self._screen.tell_json(summary_data(summary))
-        elif not (self._choices.quiet and summary.exit_code is ExitCode.DONE):
-            self._screen.tell(summary_view(summary))
-
-    def _tell_refusal(self, manifest: Manifest, error: BatchgenError) -> None:
-        """What kept a run from its start; there is no summary then."""
-        self._screen.say(*error_lines(error))
-        if self._choices.as_json:
-            self._screen.tell_json(refusal_data(error, manifest.name))
-
-
-_ENDS_ALL = {
-    ExitCode.SIGINT,
-    ExitCode.SIGTERM,
-    ExitCode.SIGHUP,
-    ExitCode.MACHINE,
-    ExitCode.UNREACHABLE,
-}
-"""What the next batch would only meet again."""
-
-_STOPPING = (
-    "batchgen: stopping. Nothing more is submitted; answers under way are waited for, 10 s at most."
-    " Tasks at the service go on: run the same command again to collect them."
-    " The next signal leaves at once."
-)

@@ -7,14 +7,19 @@ from functools import partial
 
 import click
 
+from batchgen.cli.cancel import cancel
+from batchgen.cli.collect import collect
 from batchgen.cli.completion import completion
 from batchgen.cli.models import models
 from batchgen.cli.options import Call
 from batchgen.cli.plan import plan
+from batchgen.cli.rebuild import rebuild
+from batchgen.cli.retry import retry
 from batchgen.cli.run import run
 from batchgen.cli.sandbox import sandbox
 from batchgen.cli.schema import schema
 from batchgen.cli.status import status
+from batchgen.cli.verify import verify
 from batchgen.errors import ExitCode
 from batchgen.version import VERSION
 
@@ -25,6 +30,13 @@ A night's work:
   batchgen plan jobs/detective.yaml             the price; sends nothing
   batchgen run jobs/detective.yaml --sandbox    a rehearsal: no key, no cost
   batchgen run jobs/detective.yaml              the real thing; run again to continue
+
+\b
+The morning after:
+  batchgen status jobs/detective.yaml           what there is, and what to do next
+  batchgen collect jobs/detective.yaml          only fetches what is paid for
+  batchgen retry jobs/detective.yaml            what has failed is sent again by the next run
+  batchgen verify jobs/detective.yaml           the files against what was saved
 
 The API key comes from DASHSCOPE_API_KEY, or from the file named by DASHSCOPE_API_KEY_FILE_PATH, or
 from ~/.dashscope/api_key. It is never an option.
@@ -57,7 +69,10 @@ def batchgen(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (plan, run, status, models, schema, sandbox, completion):
+for command in (
+    *(plan, run, status, collect, retry, cancel, verify, rebuild),
+    *(models, schema, sandbox, completion),
+):
     batchgen.add_command(command)
 
 

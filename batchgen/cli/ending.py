@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import click
 
+from batchgen.cli.process import Interrupted
 from batchgen.errors import BatchgenError, ExitCode, MachineError
 from batchgen.report.errors import bug_report, error_lines
 from batchgen.report.stream import Stream
@@ -17,29 +18,51 @@ _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, 
 """What a disk or its permissions refuse is no bug, wherever it shows."""
 
 
-def ending(error: BaseException) -> ExitCode:
-    """Say what happened, on standard error, and return the exit code."""
+def alone(error: BaseException) -> BaseException:
+    """The one error in a task group's wrapping, where it is one."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def code_of(error: BaseException) -> ExitCode:
+    """The exit code of an error that ends a command."""
     match error:
         case BatchgenError():
-            _say(error_lines(error))
             return error.exit_code
         case click.ClickException():
-            with suppress(OSError, ValueError):
-                error.show()
             return ExitCode.MISTAKE
+        case Interrupted():
+            return error.code
         case KeyboardInterrupt() | click.Abort():
-            _say(["batchgen: interrupted"])
             return ExitCode.SIGINT
         case SystemExit():
             # Click ends so after a completion, and where nobody reads its help any more.
             return ExitCode.DONE
         case OSError(errno=number) if number in _MACHINE:
-            place = f"{error.filename}: " if error.filename else ""
-            _say(error_lines(MachineError(f"{place}{error.strerror}")))
             return ExitCode.MACHINE
         case _:
-            _say(bug_report(error))
             return ExitCode.BUG
+
+
+def ending(error: BaseException) -> ExitCode:
+    """Say what happened, on standard error, and return the exit code."""
+    error = alone(error)
+    code = code_of(error)
+    match error:
+        case BatchgenError():
+            _say(error_lines(error))
+        case click.ClickException():
+            with suppress(OSError, ValueError):
+                error.show()
+        case KeyboardInterrupt() | click.Abort():
+            _say(["batchgen: interrupted"])
+        case OSError() if code is ExitCode.MACHINE:
+            place = f"{error.filename}: " if error.filename else ""
+            _say(error_lines(MachineError(f"{place}{error.strerror}")))
+        case _ if code is ExitCode.BUG:
+            _say(bug_report(error))
+    return code
 
 
 def _say(lines: Iterable[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import time
 from decimal import Decimal
 from itertools import chain, islice
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:  # rich, which parsing does without
 
 Call = Callable[["Screen"], ExitCode]
 """What a command line asks for, ready to be done."""
+
+DEFAULT_SPEED = 60.0
+"""Of the sandbox."""
 
 _MOST_COMPLETIONS = 200
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -67,6 +71,20 @@ class _Duration(click.ParamType[float]):
         return seconds
 
 
+class _TimeOfDay(click.ParamType[time]):
+    """``07:00``, ``23:30``: a time as the clock on the wall shows it."""
+
+    name = "time of day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> time:
+        if isinstance(value, time):
+            return value
+        if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", value):
+            self.fail(f"{value!r} is no time of day; write it like 07:00 or 23:30.", param, ctx)
+        hour, minute = value.split(":")
+        return time(int(hour), int(minute))
+
+
 class _Amount(click.ParamType[Decimal]):
     """An exact amount of money: ``25``, ``0.75``."""
 
@@ -87,6 +105,7 @@ def _literally(start: str) -> str:
 
 MANIFEST = _ManifestPath()
 DURATION = _Duration()
+TIME_OF_DAY = _TimeOfDay()
 AMOUNT = _Amount()
 
 one_manifest = click.argument("manifest", type=MANIFEST)
@@ -117,6 +136,12 @@ base_url_option = click.option(
 only_option = click.option(
     "--only", metavar="GLOB", help="Only the jobs whose id matches, such as 'fox-*'."
 )
+rerun_changed_option = click.option(
+    "--rerun-changed",
+    is_flag=True,
+    help="Buy jobs anew that the manifest has changed since they were paid for; the old result is"
+    " moved to .batchgen/replaced. Without it the result as bought stays (exit code 3).",
+)
 catalog_option = click.option(
     "--catalog",
     "catalog_files",
@@ -125,6 +150,13 @@ catalog_option = click.option(
     metavar="FILE",
     help="Models to add to those that batchgen knows, or to put in their place; beats `catalog:` of"
     " the manifest. May be given several times.",
+)
+speed_option = click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="X",
+    help="Seconds that pass in the sandbox in one of ours; only with --sandbox."
+    f" Default: {DEFAULT_SPEED:g}, a minute of rendering takes a second.",
 )
 faults_option = click.option(
     "--faults",
@@ -135,6 +167,64 @@ faults_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs, one object a line."
 )
+give_up_option = click.option(
+    "--give-up",
+    type=DURATION,
+    default=3_600.0,
+    metavar="DURATION",
+    help="How long the service may stay silent, such as 90s, 10m or 1h (the default).",
+)
+quiet_option = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    help="No progress, and no summary where everything is done: for cron.",
+)
+until_option = click.option(
+    "--until",
+    type=TIME_OF_DAY,
+    metavar="HH:MM",
+    help="End in good order when the clock next shows that, in the local time zone (TZ): exit code"
+    " 7 if more is to do. What was sent just before goes on at the service; collect it later.",
+)
+max_duration_option = click.option(
+    "--max-duration",
+    type=DURATION,
+    metavar="D",
+    help="End so after that long, such as 90m or 8h; of this and --until, whichever is first.",
+)
+summary_option = click.option(
+    "--summary",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what came of it to FILE as one JSON document, however it ended. FILE is replaced"
+    " in one step: it is the old one or the new one, never half of it.",
+)
+on_finish_option = click.option(
+    "--on-finish",
+    metavar="CMD",
+    help="Run this line with sh at the end, with the same JSON on its standard input; it has 60"
+    " seconds, and nothing that it does changes the exit code.",
+)
+if_idle_option = click.option(
+    "--if-idle",
+    is_flag=True,
+    help="Say nothing where another run holds the batch; the exit code is 4 all the same.",
+)
+
+
+def unattended(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command that is left alone for the night."""
+    chosen = (
+        until_option,
+        max_duration_option,
+        summary_option,
+        on_finish_option,
+        if_idle_option,
+    )
+    for option in reversed(chosen):
+        command = option(command)
+    return command
 
 
 def answered(call: Call, *, as_json: bool) -> Call:
@@ -157,3 +247,11 @@ def refuse_places(*, sandbox: bool, region: str | None, base_url: str | None) ->
     for option, value in (("--region", region), ("--base-url", base_url)):
         if sandbox and value is not None:
             raise click.UsageError(f"{option} and --sandbox exclude each other.")
+
+
+def refuse_without_sandbox(*, sandbox: bool, speed: float | None, faults: Path | None) -> None:
+    """The service has a pace and faults of its own. Raises UsageError."""
+    if speed is not None and not sandbox:
+        raise click.UsageError("--speed needs --sandbox: the service has its own pace.")
+    if faults is not None and not sandbox:
+        raise click.UsageError("--faults needs --sandbox: the service has its own.")

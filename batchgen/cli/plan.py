@@ -13,7 +13,8 @@ from batchgen.cli.options import Call
 _EPILOG = """\b
 Examples:
   batchgen plan jobs/detective.yaml
-  batchgen plan jobs/overnight.yaml --all --only 'heron-*'"""
+  batchgen plan jobs/overnight.yaml --all --only 'heron-*'
+  batchgen plan jobs/overnight.yaml --rerun-changed"""
 
 
 @click.command(short_help="Check, and show what a run would buy; sends nothing.", epilog=_EPILOG)
@@ -24,6 +25,7 @@ Examples:
 @options.output_option
 @options.catalog_option
 @options.only_option
+@options.rerun_changed_option
 @click.option("--all", "every_job", is_flag=True, help="Show each job, however many there are.")
 @options.json_option
 def plan(*, sandbox: bool, **choices: Any) -> Call:

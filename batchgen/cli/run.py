@@ -12,8 +12,6 @@ from batchgen.cli import options
 from batchgen.cli.options import Call
 from batchgen.errors import ExitCode
 
-_DEFAULT_SPEED = 60.0
-
 
 def _line(code: ExitCode) -> str:
     return fill(code.meaning, width=78, initial_indent=f"{code:>5}  ", subsequent_indent=" " * 7)
@@ -25,7 +23,7 @@ _EPILOG = f"""\b
 Examples:
   batchgen run jobs/detective.yaml --sandbox
   batchgen run jobs/detective.yaml --sandbox --speed 600 --faults jobs/faults/rough-night.yaml
-  batchgen run jobs/*.yaml --budget 25 --quiet
+  batchgen run jobs/*.yaml --budget 25 --until 07:00 --quiet
 
 \b
 Exit codes:
@@ -35,13 +33,7 @@ Exit codes:
 @click.command(short_help="Submit, wait, put the results on disk.", epilog=_EPILOG)
 @click.argument("manifests", metavar="MANIFEST...", nargs=-1, required=True, type=options.MANIFEST)
 @options.sandbox_option
-@click.option(
-    "--speed",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="X",
-    help="Seconds that pass in the sandbox in one of ours; only with --sandbox."
-    f" Default: {_DEFAULT_SPEED:g}, a minute of rendering takes a second.",
-)
+@options.speed_option
 @options.faults_option
 @options.region_option
 @options.base_url_option
@@ -59,22 +51,13 @@ Exit codes:
     " 0.75; beats the manifest's. A job that could exceed it is not sent.",
 )
 @options.only_option
+@options.rerun_changed_option
 @options.output_option
 @options.catalog_option
-@click.option(
-    "--give-up",
-    type=options.DURATION,
-    default=3_600.0,
-    metavar="DURATION",
-    help="How long the service may stay silent, such as 90s, 10m or 1h (the default).",
-)
+@options.give_up_option
 @options.json_option
-@click.option(
-    "-q",
-    "--quiet",
-    is_flag=True,
-    help="No progress, and no summary where everything is done: for cron.",
-)
+@options.quiet_option
+@options.unattended
 def run(*, sandbox: bool, speed: float | None, **choices: Any) -> Call:
     """Submit the jobs of each MANIFEST, wait for them, and put the results on disk.
 
@@ -85,12 +68,9 @@ def run(*, sandbox: bool, speed: float | None, **choices: Any) -> Call:
     Ctrl-C stops submitting and leaves in good order, at once when it is pressed twice. The tasks
     go on at the service, and the next run collects them.
     """
-    if speed is not None and not sandbox:
-        raise click.UsageError("--speed needs --sandbox: the service has its own pace.")
-    if choices["faults"] is not None and not sandbox:
-        raise click.UsageError("--faults needs --sandbox: the service has its own.")
+    options.refuse_without_sandbox(sandbox=sandbox, speed=speed, faults=choices["faults"])
     options.refuse_places(sandbox=sandbox, region=choices["region"], base_url=choices["base_url"])
     from batchgen.cli.batches import Choices, run_batches  # noqa: PLC0415 - heavy
 
-    chosen = Choices(sandbox=sandbox, speed=speed or _DEFAULT_SPEED, **choices)
+    chosen = Choices(sandbox=sandbox, speed=speed or options.DEFAULT_SPEED, **choices)
     return options.answered(partial(run_batches, chosen), as_json=chosen.as_json)

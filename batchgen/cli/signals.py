@@ -1,20 +1,14 @@
-"""SIGINT, SIGTERM, SIGHUP: the first ends a run in good order, the second at once."""
+"""SIGINT, SIGTERM, SIGHUP in a loop: the first ends a run in good order, the second at once."""
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 
 import anyio
 from anyio.abc import TaskStatus
 
+from batchgen.cli.process import CODES, as_before, heeded
 from batchgen.errors import ExitCode
-
-_CODES = {
-    signal.SIGINT: ExitCode.SIGINT,
-    signal.SIGTERM: ExitCode.SIGTERM,
-    signal.SIGHUP: ExitCode.SIGHUP,
-}
 
 
 async def heed(
@@ -23,19 +17,17 @@ async def heed(
     *,
     task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Call ``stop`` at the first signal and ``leave`` at the next, with the code of the first."""
+    """Call ``stop`` at the first signal and ``leave`` at the next, with the code of the first.
+
+    A SIGHUP that was ignored at the start, as under nohup, stays ignored.
+    """
     first: ExitCode | None = None
-    with anyio.open_signal_receiver(*_heeded()) as received:
+    # The loop forgets what was done at a signal before it.
+    with as_before(), anyio.open_signal_receiver(*heeded()) as received:
         task_status.started()
         async for number in received:
             if first is None:
-                first = _CODES[number]
+                first = CODES[number]
                 stop(first)
             else:
                 leave(first)
-
-
-def _heeded() -> list[signal.Signals]:
-    """A SIGHUP that was ignored at the start, as under nohup, stays ignored."""
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return [number for number in _CODES if not (ignored and number is signal.SIGHUP)]

@@ -28,6 +28,7 @@ def show_plan(
     output: Path | None,
     catalog_files: Sequence[Path],
     only: str | None,
+    rerun_changed: bool,
     every_job: bool,
     as_json: bool,
 ) -> ExitCode:
@@ -36,7 +37,7 @@ def show_plan(
     checked = api.load(manifest, place=place, catalog_files=catalog_files)
     refuse_nothing([checked], only)
     screen.say(*warning_lines(checked.warnings))
-    report = look(checked, Settings(output=output, sandbox=sandbox))
+    report = look(checked, Settings(output=output, sandbox=sandbox, rerun_changed=rerun_changed))
     chosen = chosen_jobs(checked, only)
     if chosen is not None:
         report = replace(report, jobs=tuple(job for job in report.jobs if job.id in chosen))

@@ -1,6 +1,7 @@
 """Reads a manifest: YAML, JSONL, CSV and text to checked jobs, or every mistake at its place.
 
     load              a path to a `Manifest`; ManifestError with all problems, nothing by halves
+    outline           all but the jobs, as far as it can be read, for what is paid for already
     load_catalog      the models, with those of a user's files
     manifest_schema   a JSON Schema of the manifest
     output_folder     where its results go, wherever the command was started
@@ -22,6 +23,6 @@ from __future__ import annotations
 
 from batchgen.manifest.json_schema import manifest_schema
 from batchgen.manifest.model import Job, Manifest, output_folder
-from batchgen.manifest.reading import load, load_catalog
+from batchgen.manifest.reading import load, load_catalog, outline
 
-__all__ = ["Job", "Manifest", "load", "load_catalog", "manifest_schema", "output_folder"]
+__all__ = ["Job", "Manifest", "load", "load_catalog", "manifest_schema", "outline", "output_folder"]

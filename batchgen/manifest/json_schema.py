@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from batchgen.catalog import Catalog
-from batchgen.manifest.schema import Budget, Header, Limits
+from batchgen.manifest.schema import CODE, Budget, Header, Limits, Retry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -20,6 +20,15 @@ _PATHS: Mapping[str, Any] = {"anyOf": [_TEXT, {"type": "array", "items": {"type"
 _LIMITS: Mapping[str, Any] = {
     "max_in_flight": {"type": ["integer", "null"], "minimum": 1},
     "settle": {"type": ["number", "null"], "minimum": 0},
+    "stop_after_failures": {"type": ["integer", "null"], "minimum": 1},
+}
+_RETRY: Mapping[str, Any] = {
+    "attempts": {"type": ["integer", "null"], "minimum": 1, "maximum": 10},
+    "codes": {
+        "type": ["string", "array", "null"],
+        "pattern": CODE,
+        "items": {"type": "string", "pattern": CODE},
+    },
 }
 _BUDGET: Mapping[str, Any] = {
     "amount": {"type": ["number", "string"], "minimum": 0, "pattern": r"^[0-9]+(\.[0-9]{1,6})?$"},
@@ -64,6 +73,8 @@ def _header(catalog: Catalog) -> dict[str, Any]:
         "output": _TEXT,
         "region": {"enum": [*regions, None]},
         "limits": _or_null(_section(Limits, _LIMITS)),
+        "retry": _or_null(_section(Retry, _RETRY)),
+        "exclusive_account": {"type": ["boolean", "null"]},
         "budget": _or_null({**_section(Budget, _BUDGET), "required": list(_BUDGET)}),
         "defaults": _or_null({"$ref": "#/$defs/keys", "properties": {"id": False}}),
         "jobs": _or_null({"type": "array", "items": {"anyOf": [prompt, {"$ref": "#/$defs/job"}]}}),
@@ -73,7 +84,7 @@ def _header(catalog: Catalog) -> dict[str, Any]:
 
 
 def _section(
-    section: type[Header | Limits | Budget], properties: Mapping[str, Any]
+    section: type[Header | Limits | Retry | Budget], properties: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A mapping whose keys are the section's, in its order and described in its words."""
     return {

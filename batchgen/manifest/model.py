@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from batchgen.catalog import Catalog, Model, Money, Request
+from batchgen.core.policy import RetryPolicy
 from batchgen.errors import Problem
 
 SANDBOX = "sandbox"
@@ -51,6 +52,12 @@ class Manifest:
     jobs: tuple[Job, ...]
     catalog: Catalog = field(repr=False)
     """The package's, with what the manifest's and the caller's own files add to it."""
+    exclusive_account: bool = False
+    """Nobody else makes tasks on the account."""
+    retry: RetryPolicy | None = None
+    """Which failed tasks are worth another attempt; None leaves it to the policy."""
+    stop_after_failures: int | None = None
+    """Failed jobs in a row after which a run submits nothing more; None for no such limit."""
     warnings: tuple[Problem, ...] = ()
     """What a person should know before paying, and what stops nothing."""
 

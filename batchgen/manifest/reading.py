@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchgen import catalog as catalogs
@@ -21,7 +21,7 @@ from batchgen.manifest.media import MediaFolder
 from batchgen.manifest.model import SANDBOX, Job, Manifest, folder_of
 from batchgen.manifest.nodes import MappingNode, Node, place_at
 from batchgen.manifest.problems import Place, Problems, quoted
-from batchgen.manifest.schema import Header, header_of
+from batchgen.manifest.schema import Header, Limits, header_of
 
 _LISTS = (Boxes, MediaList, Palette, TypedMedia, Words)
 """Keys whose value is a list."""
@@ -67,6 +67,32 @@ def load(
     if problems:
         raise problems.error(str(path))
     return manifest
+
+
+def outline(path: Path, *, catalog_files: Sequence[Path] = ()) -> Manifest:
+    """Read what a manifest says besides its jobs, as far as it can be read.
+
+    For what asks for no job by its words: a mistake in a manifest, or a manifest that has gone, is
+    no reason to leave at the service what was paid for. What is wrong counts as not given, and
+    stands in the ``warnings``. Raises ManifestError for a wrong file among ``catalog_files``.
+    """
+    problems, root = Problems(), None
+    try:
+        root = yaml_tree.parse(_read(path), str(path), problems)
+    except Mistake as error:
+        message = error.message.removeprefix(f"{path}: ")
+        problems.add(Place(str(path)), message, error.hint)
+    nothing = MappingNode({}, 1, 1)
+    header = header_of(root or nothing, str(path), problems)
+    _checked_catalog(catalog_files, Problems())
+    try:
+        catalog = _catalog(path, root or nothing, header, catalog_files, problems)
+    except ManifestError:
+        catalog = catalogs.load(*catalog_files)
+    if header.region is not None and catalog.region(header.region) is None:
+        header = header.model_copy(update={"region": None})
+    found = _Reading(path, root or nothing, header, catalog, problems).outline()
+    return replace(found, warnings=tuple(problems.error(str(path)).problems))
 
 
 def load_catalog(*files: Path) -> Catalog:
@@ -146,20 +172,29 @@ class _Reading:
     problems: Problems
 
     def manifest(self, region: str | None, fallback: str | None) -> Manifest:
-        header = self.header
         where = self._region(region, fallback)
+        budget, jobs = self._budget(where), self._jobs(where)
+        warnings = self.problems.warnings(self._file)
+        return replace(self.outline(), budget=budget, jobs=jobs, warnings=warnings)
+
+    def outline(self) -> Manifest:
+        """All but the jobs and what can be bought."""
+        header = self.header
+        limits = header.limits or Limits()
         return Manifest(
             path=self.path,
             folder=folder_of(self.path),
             name=self._name(),
             region=header.region,
             output=header.output,
-            max_in_flight=header.limits.max_in_flight if header.limits else None,
-            settle=header.limits.settle if header.limits else None,
-            budget=self._budget(where),
-            jobs=self._jobs(where),
+            max_in_flight=limits.max_in_flight,
+            settle=limits.settle,
+            stop_after_failures=limits.stop_after_failures,
+            retry=header.retry.policy if header.retry else None,
+            exclusive_account=bool(header.exclusive_account),
+            budget=None,
+            jobs=(),
             catalog=self.catalog,
-            warnings=self.problems.warnings(self._file),
         )
 
     @property
@@ -175,7 +210,8 @@ class _Reading:
         if problem := problem_with(name):
             why = problem.replace("an id", "it", 1)  # what holds for ids holds for this name
             self._complain("name", f"{quoted(name)} cannot name the output folder: {why}")
-        elif folded(name) == SANDBOX:
+            return self.path.stem
+        if folded(name) == SANDBOX:
             self._complain("name", f"`{name}` is the folder of rehearsals", "choose another `name`")
         return name
 

@@ -15,13 +15,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, 
 from pydantic_core import ErrorDetails
 
 from batchgen.catalog import Money
+from batchgen.core.policy import RetryPolicy
 from batchgen.manifest.nodes import MappingNode, Node, ScalarNode, SequenceNode, place_at, value_of
 from batchgen.manifest.problems import Place, Problems, did_you_mean, quoted
 
 _TREES = ("defaults", "jobs")
 """Keys whose value goes on as a tree, with its places."""
-_NUMBERS = ("limits",)
-"""Keys whose unquoted words may be numbers; elsewhere they are text as written."""
+_TYPED = ("exclusive_account", "limits", "retry")
+"""Keys whose unquoted words may be numbers or truth values; elsewhere they are text as written."""
 _AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
@@ -42,6 +43,50 @@ class Limits(_Section):
         Field(ge=0, description="a number of seconds, at least 0"),
     ] = None
     """Seconds over which a request in doubt is looked for before it is sent again."""
+    stop_after_failures: Annotated[
+        int | None,
+        Field(ge=1, description="a whole number of failed jobs in a row, at least 1"),
+    ] = None
+    """After so many jobs have failed without a success between, a run submits nothing more."""
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+CODE = r"^[A-Za-z][A-Za-z0-9._-]*$"
+"""A code of the service's: `InternalError.Timeout`."""
+_Code = Annotated[str, Field(pattern=CODE)]
+_DEFAULT = RetryPolicy()
+
+
+class Retry(_Section):
+    """``retry:``"""
+
+    attempts: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=10,
+            description="a whole number of attempts that a job may have, the first included, from"
+            f" 1 to 10; {_DEFAULT.attempts} unless given",
+        ),
+    ] = None
+    codes: Annotated[
+        list[_Code] | None,
+        BeforeValidator(_as_list),
+        Field(
+            description="a list of codes of failed tasks that are worth another attempt, such as"
+            " InternalError, which stands for InternalError.Timeout as well;"
+            f" {', '.join(_DEFAULT.codes)} unless given"
+        ),
+    ] = None
+
+    @property
+    def policy(self) -> RetryPolicy:
+        attempts = _DEFAULT.attempts if self.attempts is None else self.attempts
+        codes = _DEFAULT.codes if self.codes is None else tuple(self.codes)
+        return RetryPolicy(attempts=attempts, codes=codes)
 
 
 def _exact(amount: object) -> Decimal:
@@ -68,10 +113,6 @@ class Budget(_Section):
         return Money.of(self.amount, self.currency)
 
 
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
 _Path = Annotated[str, Field(min_length=1)]
 
 
@@ -92,7 +133,18 @@ class Header(_Section):
     ] = None
     limits: Annotated[
         Limits | None,
-        Field(description="a mapping with `max_in_flight` or `settle`"),
+        Field(description="a mapping with `max_in_flight`, `settle` or `stop_after_failures`"),
+    ] = None
+    retry: Annotated[
+        Retry | None,
+        Field(description="a mapping with `attempts` or `codes`"),
+    ] = None
+    exclusive_account: Annotated[
+        bool | None,
+        Field(
+            description="true or false; true where nobody else uses the account: then a task whose"
+            " prompt cannot be compared may be adopted for a request whose answer was lost"
+        ),
     ] = None
     budget: Annotated[
         Budget | None,
@@ -118,7 +170,11 @@ class Header(_Section):
     ] = None
 
 
-_SECTIONS: Mapping[Any, type[_Section]] = {"limits": Limits, "budget": Budget}
+_SECTIONS: Mapping[Any, type[_Section]] = {
+    "limits": Limits,
+    "retry": Retry,
+    "budget": Budget,
+}
 
 
 def header_of(root: Node, file: str, problems: Problems) -> Header:
@@ -141,7 +197,7 @@ def header_of(root: Node, file: str, problems: Problems) -> Header:
 def _value(key: str, node: Node) -> Any:
     if key in _TREES and not (isinstance(node, ScalarNode) and value_of(node) is None):
         return node
-    return value_of(node, text=key not in _NUMBERS)
+    return value_of(node, text=key not in _TYPED)
 
 
 def _words(fault: ErrorDetails) -> tuple[str, str | None]:
@@ -155,7 +211,7 @@ def _words(fault: ErrorDetails) -> tuple[str, str | None]:
 
 def _section_and_key(steps: Sequence[int | str]) -> tuple[type[_Section], str]:
     match steps:
-        case [parent, str(key)]:
+        case [parent, str(key), *_]:
             return _SECTIONS[parent], key
         case _:
             return Header, str(steps[0])

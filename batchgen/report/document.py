@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from batchgen.api.standing import JobReport
 from batchgen.errors import Problem
 from batchgen.report.money import money_data
-from batchgen.report.text import count
+from batchgen.report.text import clean, count
 
 
 def job_data(job: JobReport) -> dict[str, Any]:
@@ -23,10 +24,25 @@ def job_data(job: JobReport) -> dict[str, Any]:
         "price": money_data(job.price),
         "spent": money_data(job.spent),
         "task_id": job.task_id,
+        "adopted": job.adopted,
+        "held": job.held,
+        "look_again_at": time_data(job.look_again_at),
+        "deadline": time_data(job.deadline),
         "files": list(job.files),
         "code": job.code,
         "message": job.message,
     }
+
+
+MOST_NAMED = 20
+"""Jobs that are named in one line on a screen; a program gets all of them."""
+
+
+def named(jobs: Iterable[JobReport]) -> str:
+    """``fox, moon and 30 more``."""
+    ids = [clean(job.id) for job in jobs]
+    more = len(ids) - MOST_NAMED
+    return ", ".join(ids[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def jobs_listed(jobs: Sequence[JobReport]) -> str:
@@ -34,6 +50,19 @@ def jobs_listed(jobs: Sequence[JobReport]) -> str:
     others = sum(not job.listed for job in jobs)
     told = count(len(jobs) - others, "job")
     return f"{told} (and {others:,} that the manifest no longer names)" if others else told
+
+
+def time_data(seconds: float | None) -> str | None:
+    """ISO 8601, from Unix seconds."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def adopted_words(number: int) -> str:
+    """What there is to say of jobs whose task was adopted."""
+    adopted = f"{count(number, 'job')} adopted"
+    return f"{adopted}: the answer to the request was lost, and its task found at the service"
 
 
 def jobs_data(jobs: Sequence[JobReport]) -> dict[str, Any]:

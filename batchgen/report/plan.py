@@ -14,7 +14,13 @@ from rich.text import Text
 from batchgen.api.standing import BatchReport, JobReport, lacking
 from batchgen.catalog import Money
 from batchgen.manifest import Job, Manifest
-from batchgen.report.document import jobs_data, jobs_listed, problems_data
+from batchgen.report.document import (
+    adopted_words,
+    jobs_data,
+    jobs_listed,
+    problems_data,
+    time_data,
+)
 from batchgen.report.forecast import Forecast, forecast
 from batchgen.report.money import money_data, spending, totals
 from batchgen.report.text import clean, count, counts, duration, moment
@@ -71,6 +77,8 @@ def plan_data(manifest: Manifest, report: BatchReport) -> dict[str, Any]:
         "unmeasured": list(expected.unmeasured),
         "budget": money_data(manifest.budget),
         "missing": money_data(missing_of(manifest, report)),
+        "adopted": report.adopted,
+        "deadline": time_data(report.deadline),
         "spent": money_data(report.spent),
         "reserved": money_data(report.reserved),
         "warnings": problems_data(manifest.warnings),
@@ -151,6 +159,11 @@ def _next_run(report: BatchReport) -> Iterator[Text]:
     others = Counter(job.state for job in report.jobs) - Counter(job.state for job in report.to_buy)
     if others:
         yield Text(f"Not bought again: {counts(others)}.")
+    if report.deadline:
+        kept = f"is kept there until {moment(report.deadline)} at least"
+        yield Text(f"What {count(len(report.to_collect), 'job')} may have at the service {kept}.")
+    if report.adopted:
+        yield Text(f"{adopted_words(report.adopted)}.")
     if so_far := spending(report.spent, report.reserved):
         yield Text(f"So far: {so_far}.")
 

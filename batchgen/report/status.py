@@ -10,9 +10,9 @@ from rich.text import Text
 
 from batchgen.api.standing import BatchReport
 from batchgen.catalog import Money
-from batchgen.report.document import jobs_data, jobs_listed
+from batchgen.report.document import adopted_words, jobs_data, jobs_listed, time_data
 from batchgen.report.money import money_data, spending, totals
-from batchgen.report.text import clean, counts
+from batchgen.report.text import clean, count, counts, moment
 from batchgen.report.troubles import troubles
 
 
@@ -27,6 +27,9 @@ def status_data(report: BatchReport) -> dict[str, Any]:
         "name": report.name,
         "folder": str(report.folder),
         "holder": report.holder,
+        "adopted": report.adopted,
+        "deadline": time_data(report.deadline),
+        "next": next_steps(report),
         "spent": money_data(report.spent),
         "reserved": money_data(report.reserved),
         "to_spend": [money_data(total) for total in _to_spend(report)],
@@ -44,7 +47,24 @@ def _parts(report: BatchReport) -> Iterator[RenderableType]:
         yield Text("running: nobody is at it just now")
     if so_far := spending(report.spent, report.reserved, _to_spend(report)):
         yield Text(f"money: {so_far}")
+    if report.adopted:
+        yield Text(adopted_words(report.adopted))
     yield from troubles(report.jobs)
+    yield from (Text(f"next: {step}", style="bold") for step in next_steps(report))
+
+
+def next_steps(report: BatchReport) -> list[str]:
+    """What a person does next, each with its command; nothing where all is done or going on."""
+    if report.holder:
+        return []
+    steps = []
+    if collected := report.to_collect:
+        until = f", until {moment(report.deadline)} at least" if report.deadline else ""
+        theirs = f"what {count(len(collected), 'job')} may have at the service"
+        steps.append(f"`batchgen collect` fetches {theirs}{until}")
+    if report.to_buy:
+        steps.append(f"`batchgen run` sends {count(len(report.to_buy), 'job')}")
+    return steps
 
 
 def _to_spend(report: BatchReport) -> list[Money]:

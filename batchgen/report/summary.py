@@ -18,8 +18,12 @@ from batchgen.report.document import jobs_data
 from batchgen.report.errors import error_data
 from batchgen.report.money import money_data, spending
 from batchgen.report.stops import stops
-from batchgen.report.text import clean, clipped, count, counts, duration
+from batchgen.report.text import clean, clipped, count, counts, duration, moment, size
 from batchgen.report.troubles import troubles
+
+_MOST_WAITING = 10
+"""Jobs at the service that are named; --json has them all."""
+_ADOPTED = "the answer to the request was lost, and its task was found at the service"
 
 
 def summary_view(summary: Summary) -> Group:
@@ -41,6 +45,11 @@ def summary_data(summary: Summary) -> dict[str, Any]:
         "reserved": money_data(summary.reserved),
         "seconds": round(summary.seconds, 3),
         "changed": list(summary.changed),
+        "adopted": summary.adopted,
+        "unfetched": [job.id for job in summary.unfetched],
+        "disk_needed": summary.disk_needed,
+        "disk_free": summary.disk_free,
+        "failing": summary.failing,
         "stops": list(summary.stops),
         "budget": money_data(summary.budget),
         "budget_reached": summary.budget_reached,
@@ -52,6 +61,8 @@ def summary_data(summary: Summary) -> dict[str, Any]:
 
 def _all_there(summary: Summary) -> Text:
     files = sum(len(job.files) for job in summary.jobs)
+    if not files:
+        return Text(f"{clean(summary.name)}: nothing was paid for that could be fetched")
     told = "the one result is" if files == 1 else f"all {files:,} results are"
     return Text(f"{clean(summary.name)}: {told} on disk: {clean(str(summary.folder))}")
 
@@ -62,20 +73,56 @@ def _parts(summary: Summary) -> Iterator[RenderableType]:
     reasons = stops(summary)
     for advice, those in reasons.items():
         yield from (Text(f"stopped: {clipped(reason)}", style="yellow") for reason in those)
-        yield Padding(Text(advice, style="dim"), (0, 0, 0, 2), expand=False)
+        yield _advice(advice)
+    yield from _ended_early(summary)
+    yield from _to_fetch(summary)
     if summary.unfinished:
-        stuck = bool(reasons) or summary.error is not None
+        stuck = bool(reasons) or summary.error is not None or summary.disk_needed is not None
         how = "when that is put right" if stuck else "run the same command again"
         yield Text(
             f"{count(len(summary.unfinished), 'job')} to go on with: {how}."
             " Nothing is bought twice."
         )
+    if summary.adopted:
+        yield Text(f"{count(summary.adopted, 'job')} adopted: {_ADOPTED}")
     files = sum(len(job.files) for job in summary.jobs)
     news = f" ({summary.saved:,} of them new)" if 0 < summary.saved < files else ""
     yield Text(f"{count(files, 'result')}{news} in {clean(str(summary.folder))}")
     if money := spending(summary.spent, summary.reserved):
         yield Text(f"{money}, by all runs of this batch")
     yield Text(f"it took {duration(summary.seconds)}")
+
+
+def _ended_early(summary: Summary) -> Iterator[RenderableType]:
+    """What on this side kept jobs from being sent."""
+    if summary.disk_needed is not None:
+        free = "" if summary.disk_free is None else f", and {size(summary.disk_free)} are free"
+        needed = f"the results of the jobs left may need {size(summary.disk_needed)}{free}"
+        yield Text(f"stopped: {needed}", style="yellow")
+        yield _advice("Free some space, or choose another disk with --output; then run again.")
+    if summary.failing:
+        yield Text("stopped: one job after another failed, as many as the manifest bears")
+        yield _advice("Nothing more was sent. Look at what the service said, then run again.")
+
+
+def _to_fetch(summary: Summary) -> Iterator[RenderableType]:
+    """What is paid for and not on disk, by when it must be."""
+    waiting = summary.unfetched
+    if not waiting:
+        return
+    first = f"{moment(waiting[0].deadline)}" if waiting[0].deadline else ""
+    yield Text(f"{count(len(waiting), 'job')} paid for and not fetched; fetch the first by {first}")
+    for job in waiting[:_MOST_WAITING]:
+        task = f", task {clean(job.task_id)}" if job.task_id else ""
+        until = moment(job.deadline or 0.0)
+        yield Padding(Text(f"{until}: {clean(job.id)}{task}"), (0, 0, 0, 2), expand=False)
+    if (more := len(waiting) - _MOST_WAITING) > 0:
+        yield Padding(Text(f"and {more:,} more"), (0, 0, 0, 2), expand=False)
+    yield _advice("batchgen collect fetches them and sends nothing; so does the next run, first.")
+
+
+def _advice(words: str) -> Padding:
+    return Padding(Text(words, style="dim"), (0, 0, 0, 2), expand=False)
 
 
 def _headline(summary: Summary) -> str:

@@ -1,4 +1,4 @@
-"""Words for people: what others wrote, made harmless; durations and counts.
+"""Words for people: what others wrote, made harmless; durations, sizes and counts.
 
 ``clean`` is the one way from a manifest, a file name or the service to a terminal. Escape
 sequences in a prompt can retitle a window or clear a screen, bidirectional overrides can make one
@@ -18,6 +18,7 @@ _HARMFUL = re.compile(
     "\ud800-\udfff]"  # surrogates: in a str they are always alone
 )
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_STEP = 1_024
 
 
 def clean(text: str) -> str:
@@ -48,6 +49,16 @@ def duration(seconds: float) -> str:
 def moment(seconds: float) -> str:
     """``2026-11-22 03:12 UTC``, from Unix seconds."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def size(number: int) -> str:
+    """``312 bytes``, ``4.2 MiB``, ``1,830 GiB``."""
+    shown, unit = float(number), "bytes"
+    for larger in ("KiB", "MiB", "GiB"):
+        if shown < _STEP:
+            break
+        shown, unit = shown / _STEP, larger
+    return count(number, "byte") if unit == "bytes" else f"{shown:,.1f} {unit}"
 
 
 def count(number: int, noun: str) -> str:

@@ -12,37 +12,53 @@ from batchgen.api.standing import CHANGED, JobReport
 from batchgen.core.lifecycle import State
 from batchgen.report.text import clean, clipped, count, moment
 
+HELD = "in doubt, held"
+"""The word for a doubt that the service's list could not settle."""
+
 ADVICE: Mapping[str, str] = {
+    HELD: "The answer to the request was lost, and the service's list cannot tell whether it was"
+    " taken: look in the service's console for a task of this model at that time. The next run"
+    " looks once more; only `batchgen retry --in-doubt` sends it again, which may buy it twice.",
     State.IN_DOUBT: "The answer to the request was lost: it may have been taken, and paid for."
-    " batchgen never sends it again by itself. Look in the service's console for a task of this"
-    " model at that time.",
-    State.EXPIRED: "Made and paid for, but the service keeps results for 24 hours only. Another id"
-    " in the manifest buys the result anew.",
-    State.LOST: "The service says it does not know a task that it made. Ask its support, with the"
-    " task's id.",
-    State.PARKED: "It stays as it is until the next run, which looks again.",
-    State.CANCELED: "Cancelled at the service by somebody, and not billed. A change in the manifest"
-    " (a seed, a word) sends the job again.",
-    CHANGED: "Changed in the manifest after it was paid for: the result as bought stays. Another id"
-    " buys the new one as well.",
-    State.PARTIAL: "Some results were not made, and not billed; the others are on disk.",
-    State.FAILED: "Not billed, and not sent again as it is: a change in the manifest (the words, a"
-    " seed) sends it again.",
+    " batchgen never sends it again by itself before that is settled: the next `batchgen run` or"
+    " `batchgen collect` looks for its task at the service. So can you, in its console.",
+    State.EXPIRED: "Made and paid for, but the service keeps results for 24 hours only."
+    " `batchgen retry --expired` has them bought again.",
+    State.LOST: "The service says it does not know a task that it made. The next run asks again;"
+    " its support may know more, with the task's id. `batchgen retry --lost` gives it up, which may"
+    " buy it twice.",
+    State.PARKED: "It stays as it is until the next run, which looks again. `batchgen retry --lost`"
+    " gives it up, which may buy it twice.",
+    State.CANCELED: "Cancelled at the service, and not billed. `batchgen retry` has it sent again"
+    " by the next run.",
+    CHANGED: "Changed in the manifest after it was paid for: the result as bought stays."
+    " `batchgen run --rerun-changed` buys the new one and moves the old one to .batchgen/replaced;"
+    " under another id both are kept.",
+    State.PARTIAL: "Some results were not made, and not billed; the others are on disk."
+    " `batchgen retry --partial` has all of them bought again.",
+    State.FAILED: "Not billed, and not sent again as it is: `batchgen retry` has the next run send"
+    " it again, and so does a change in the manifest (the words, a seed).",
 }
 """What to do, by the state that is the trouble; in the order of urgency."""
 
 
 def troubles(jobs: Iterable[JobReport]) -> Iterator[RenderableType]:
     """All jobs in trouble, by state: the service's words, then what to do."""
-    found: dict[str, list[JobReport]] = {state: [] for state in ADVICE}
+    found: dict[str, list[JobReport]] = {kind: [] for kind in ADVICE}
     for job in jobs:
-        if job.state in found:
-            found[job.state].append(job)
-    for state, those in found.items():
+        if (kind := _kind(job)) in found:
+            found[kind].append(job)
+    for kind, those in found.items():
         if those:
-            yield Text(f"{count(len(those), 'job')} {state}", style=_style(state))
+            yield Text(f"{count(len(those), 'job')} {kind}", style=_style(kind))
             yield from (_indented(line) for line in _stories(those))
-            yield _indented(ADVICE[state], style="dim")
+            yield _indented(ADVICE[kind], style="dim")
+
+
+def _kind(job: JobReport) -> str | None:
+    if job.again:
+        return None
+    return HELD if job.held else job.state
 
 
 def _style(state: str) -> str:
@@ -64,7 +80,8 @@ def _words(job: JobReport) -> str:
         return said or "the service gave no reason"
     task = f", task {clean(job.task_id)}" if job.task_id else ""
     sent = f", sent {moment(job.submitted_at)}" if job.submitted_at else ""
-    return f"{job.model}{task}{sent}" + (f": {said}" if said else "")
+    again = f", looked for again at {moment(job.look_again_at)}" if job.look_again_at else ""
+    return f"{job.model}{task}{sent}{again}" + (f": {said}" if said else "")
 
 
 def _indented(line: str, *, style: str = "") -> Padding:

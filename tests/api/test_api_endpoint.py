@@ -83,3 +83,19 @@ def test_a_region_and_another_ones_host_exclude_each_other(url, named):
 def test_other_hosts_may_stand_before_any_region(place):
     """A gateway, a stand-in and the region's own host are nobody else's."""
     refuse_other_region(place, None, load())
+
+
+@pytest.mark.fault(126)
+def test_a_key_that_was_rotated_is_read_anew_where_it_came_from(tmp_path):
+    """Also while its file is missing for a moment, or holds what is no key."""
+    file = tmp_path / "key"
+    file.write_text("sk-old-0123456789abcdef\n")
+    environ = {"DASHSCOPE_API_KEY_FILE_PATH": str(file)}
+    place = find_place(environ=environ)
+    endpoint = find_endpoint(place, None, load(), environ=environ, home=tmp_path)
+    file.write_text("sk-new-0123456789abcdef\n")
+    assert endpoint.renew().reveal() == "sk-new-0123456789abcdef"
+    file.write_text("two words")
+    assert endpoint.renew() is None
+    file.unlink()
+    assert endpoint.renew() is None

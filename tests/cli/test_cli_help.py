@@ -90,6 +90,7 @@ def test_the_module_is_the_program():
     assert run.stdout == f"batchgen {VERSION}\n"
 
 
+@pytest.mark.fault(124)
 def test_no_option_takes_a_key_of_the_service():
     """A key on a command line would be in the shell's history and in the process list."""
     options = {

@@ -137,6 +137,7 @@ def test_a_signal_ends_a_run_in_good_order(night, start, capsys, number):
     assert "3 results" in capsys.readouterr().out
 
 
+@pytest.mark.fault(128)
 def test_the_second_signal_leaves_at_once(night, start, monkeypatch, capsys):
     """Nobody waits for an answer that does not come, and the job it was for is told as in doubt."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-canary-0123456789abcdef")

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from batchgen.api.settings import Settings, policy_of
 from batchgen.catalog import Money
-from batchgen.manifest import load
+from batchgen.core.policy import RetryPolicy
+from batchgen.manifest import load, outline
 
 JOBS = "defaults: {model: wan2.6-t2v}\njobs: [A fox]\n"
 
@@ -24,6 +26,22 @@ JOBS = "defaults: {model: wan2.6-t2v}\njobs: [A fox]\n"
         ("limits:\n  settle: -1", (4, 3), "a number of seconds, at least 0"),
         ("limits:\n  settle: yes", (4, 3), "a number of seconds, at least 0"),
         ("limits:\n  setle: 1", (4, 3), "unknown key `setle` (did you mean `settle`?)"),
+        ("limits: {stop_after_failures: 0}", (3, 10), "failed jobs in a row, at least 1"),
+        ("limits: {stop_after_failures: 2.5}", (3, 10), "failed jobs in a row, at least 1"),
+        ("limits: {stop_after: 2}", (3, 10), "unknown key `stop_after`"),
+        ("retry: 3", (3, 1), "`retry` must be a mapping with `attempts` or `codes`"),
+        ("retry: {attempts: 0}", (3, 9), "the first included, from 1 to 10; 2 unless given"),
+        ("retry: {attempts: 11}", (3, 9), "from 1 to 10"),
+        ("retry: {attempts: two}", (3, 9), "a whole number of attempts"),
+        ("retry: {tries: 3}", (3, 9), "unknown key `tries`"),
+        ("retry: {code: InternalError}", (3, 9), "did you mean `codes`?"),
+        ("retry: {codes: [InternalError, a b]}", (3, 32), "a list of codes of failed tasks"),
+        ("retry: {codes: {InternalError: 1}}", (3, 9), "a list of codes of failed tasks"),
+        ("retry: {codes: [500]}", (3, 17), "a list of codes of failed tasks"),
+        ("exclusive_account: maybe", (3, 1), "`exclusive_account` must be true or false"),
+        ("exclusive_account: 1", (3, 1), "`exclusive_account` must be true or false"),
+        ('exclusive_account: "true"', (3, 1), "`exclusive_account` must be true or false"),
+        ("exclusive: true", (3, 1), "did you mean `exclusive_account`?"),
         ("budget: 25", (3, 1), "`budget` must be a mapping with `amount` and `currency`"),
         ("budget: {amount: 25}", (3, 1), "`currency` is missing"),
         ("budget: {currency: USD}", (3, 1), "`amount` is missing"),
@@ -84,3 +102,73 @@ def test_keys_that_are_null_are_not_given(write):
     manifest = load(write(keys + JOBS))
     assert (manifest.name, manifest.region, manifest.budget) == ("batch", None, None)
     assert manifest.max_in_flight is None
+
+
+def test_what_is_worth_another_attempt(write):
+    """Attempts and codes as written; what is left out is what the policy says by itself."""
+    text = "retry: {attempts: 3, codes: [InternalError, Throttling.RateQuota]}\n"
+    retry = load(write(text + JOBS)).retry
+    assert (retry.attempts, retry.codes) == (3, ("InternalError", "Throttling.RateQuota"))
+    assert load(write("retry: {attempts: 1}\n" + JOBS)).retry == RetryPolicy(attempts=1)
+    assert load(write("retry: {codes: DataInspectionFailed}\n" + JOBS)).retry == RetryPolicy(
+        codes=("DataInspectionFailed",)
+    )
+    assert load(write("retry: {codes: []}\n" + JOBS)).retry.codes == ()
+    assert load(write("retry: {attempts: , codes: }\n" + JOBS)).retry == RetryPolicy()
+    assert load(write(JOBS)).retry is None
+
+
+def test_an_account_is_shared_unless_the_manifest_says_otherwise(write):
+    """Only a plain `true` says that nobody else makes tasks there."""
+    assert load(write("exclusive_account: true\n" + JOBS)).exclusive_account
+    assert not load(write("exclusive_account: false\n" + JOBS)).exclusive_account
+    assert not load(write("exclusive_account:\n" + JOBS)).exclusive_account
+    assert not load(write(JOBS)).exclusive_account
+
+
+def test_a_run_of_failures_can_be_bounded(write):
+    """`stop_after_failures` is off unless it is given."""
+    text = "limits: {stop_after_failures: 5}\n"
+    assert load(write(text + JOBS)).stop_after_failures == 5
+    assert load(write(JOBS)).stop_after_failures is None
+
+
+def test_the_policy_is_what_the_manifest_says(write):
+    """What a manifest says of attempts, doubts and failures is what a run decides by."""
+    keys = "exclusive_account: true\nretry: {attempts: 4}\n"
+    manifest = load(write(f"{keys}limits: {{settle: 5, stop_after_failures: 7}}\n{JOBS}"))
+    policy = policy_of(manifest, Settings(), manifest.catalog)
+    assert (policy.retry.attempts, policy.settle) == (4, 5.0)
+    assert (policy.exclusive_account, policy.stop_after_failures) == (True, 7)
+
+
+OUTLINE = "name: night\nregion: beijing\noutput: ../films\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "told"),
+    [
+        (OUTLINE + JOBS, "night", []),
+        (OUTLINE + "jobs: [{promt: x}]", "night", []),
+        (OUTLINE.replace("beijing", "atlantis") + JOBS, "night", []),
+        (OUTLINE + "jobs: [", "batch", ["batch.yaml:"]),
+        ("nmae: night\n" + JOBS, "batch", ["did you mean `name`"]),
+        ("name: ../../etc\n" + JOBS, "batch", ["cannot name the output folder"]),
+        ("name: [a]\n" + JOBS, "batch", ["`name` must be"]),
+        ("- a list", "batch", ["a manifest is a mapping"]),
+        ("catalog: gone.yaml\nname: night\n" + JOBS, "night", ["`gone.yaml`"]),
+    ],
+)
+def test_an_outline_is_what_can_be_read(write, text, name, told):
+    """All but the jobs: a mistake is told, counts as not given, and never leads elsewhere."""
+    found = outline(write(text))
+    assert (found.name, found.jobs) == (name, ())
+    assert len(found.warnings) == len(told)
+    assert all(words in str(one) for words, one in zip(told, found.warnings, strict=True))
+
+
+def test_the_outline_of_a_file_that_has_gone(tmp_path):
+    """Nothing but its path is known."""
+    found = outline(tmp_path / "night.yaml")
+    assert (found.name, found.folder) == ("night", tmp_path)
+    assert "no such file" in str(found.warnings[0])

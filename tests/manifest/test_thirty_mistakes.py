@@ -160,6 +160,7 @@ def found(write, problems, draw, tone) -> list[Problem]:
     return problems(MANIFEST.replace("LONG", "x" * 2_000))
 
 
+@pytest.mark.fault(113)
 def test_a_manifest_with_many_different_mistakes_reports_each(found):
     """Forty kinds of mistakes, forty problems: each at its line and column, in their order."""
     own = [problem for problem in found if problem.file.endswith("batch.yaml")]

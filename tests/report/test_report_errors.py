@@ -76,6 +76,7 @@ def explode(message):
     raise RuntimeError(message)
 
 
+@pytest.mark.fault(122)
 def test_a_bug_report_can_be_pasted():
     """Where it happened and in which versions, without a key, a signature or a local value."""
     url = "https://results.example/a.mp4?Signature=topsecret&Expires=1"

@@ -141,3 +141,74 @@ def test_json_has_everything(job, summary):
     assert (told["budget"], told["budget_reached"], told["missing"]) == (None, False, None)
     assert told["error"] == {"exit_code": 8, "message": "Nothing was heard.", "hint": "Run again."}
     assert [one["id"] for one in told["jobs"]] == ["fox", "wave"]
+
+
+def test_what_waits_at_the_service_is_told_with_its_deadline(job, summary, shown):
+    """What is paid for and not fetched, soonest deadline first, and the command that fetches it."""
+    later = job("late", state="rendering", task_id="t-2", deadline=1_790_090_000.0)
+    soon = job("soon", state="ready", task_id="t-1", deadline=1_790_050_000.0)
+    ended = summary(later, soon, job("sent", state="pending"))
+    assert [one.id for one in ended.unfetched] == ["soon", "late"]
+    seen = shown(summary_view(ended))
+    assert "2 jobs paid for and not fetched; fetch the first by 2026-09-22 04:06 UTC" in seen
+    assert seen.index("04:06 UTC: soon, task t-1") < seen.index("15:13 UTC: late, task t-2")
+    assert "batchgen collect fetches them" in seen
+
+
+def test_a_long_queue_is_told_in_short(job, summary, shown):
+    """Ten are named, and the rest counted."""
+    jobs = [job(f"j{n}", state="rendering", deadline=1e9 + n) for n in range(25)]
+    seen = shown(summary_view(summary(*jobs)))
+    assert "25 jobs paid for and not fetched" in seen
+    assert seen.count("UTC: j") == 10
+    assert "and 15 more" in seen
+
+
+def test_adopted_jobs_are_told(job, summary, shown):
+    """A lost answer that came to a good end is said, and counted for programs."""
+    ended = summary(job("fox", adopted=True, files=("fox.mp4",)), job("owl"))
+    assert "1 job adopted: the answer to the request was lost" in shown(summary_view(ended))
+    assert summary_data(ended)["adopted"] == 1
+
+
+def test_a_disk_that_is_too_small_is_this_machines_trouble(job, summary, shown):
+    """Exit code 6, what is needed, what is free, and that nothing runs before that is mended."""
+    ended = summary(job("fox", state="pending"), disk_needed=3 << 30, disk_free=300 << 20)
+    assert ended.exit_code is ExitCode.MACHINE
+    seen = shown(summary_view(ended))
+    assert "the results of the jobs left may need 3.0 GiB, and 300.0 MiB are free" in seen
+    assert "--output" in seen
+    assert "1 job to go on with: when that is put right" in seen
+    assert summary_data(ended)["disk_needed"] == 3 << 30
+
+
+def test_a_run_in_which_everything_fails(job, summary, shown):
+    """It says why it stopped, and exits as failed."""
+    ended = summary(job("a", state="failed"), job("b", state="pending"), failing=True)
+    assert ended.exit_code is ExitCode.SOME_FAILED
+    assert "stopped: one job after another failed" in shown(summary_view(ended))
+
+
+def test_what_was_never_sent_is_nothing_to_collect(job, summary):
+    """`collect` ends with 0 when all that is paid for is there, however much waits to be sent."""
+    jobs = (job("fox", files=("fox.mp4",)), job("wave", state="pending"))
+    assert summary(*jobs, collect=True).exit_code is ExitCode.DONE
+    assert summary(*jobs).exit_code is ExitCode.MORE_TO_DO
+    rendering = job("owl", state="rendering")
+    assert summary(*jobs, rendering, collect=True).exit_code is ExitCode.MORE_TO_DO
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"signal": ExitCode.SIGTERM, "disk_needed": 1}, ExitCode.SIGTERM),
+        ({"disk_needed": 1, "stops": ("the account: Arrearage: x",)}, ExitCode.MACHINE),
+        ({"stops": ("a: b: c",), "error": ServiceUnreachable("x")}, ExitCode.ACCOUNT),
+        ({"error": ServiceUnreachable("x")}, ExitCode.UNREACHABLE),
+        ({"signal": ExitCode.MORE_TO_DO}, ExitCode.NEEDS_A_PERSON),
+    ],
+)
+def test_where_several_are_true_the_first_counts(job, summary, changes, code):
+    """Signal, 6, 5, 8, 3, 1, 7, 0."""
+    jobs = [job(name, state=name) for name in ("pending", "failed", "in doubt", "done")]
+    assert summary(*jobs, **changes).exit_code is code

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.report.text import clean, clipped, count, counts, duration
+from batchgen.report.text import clean, clipped, count, counts, duration, size
 
 ANY_TEXT = st.text(st.characters() | st.characters(categories=["Cs", "Cc", "Cf"]))
 
@@ -70,3 +70,9 @@ def test_counts():
     assert count(1, "job") == "1 job"
     assert count(1_200, "job") == "1,200 jobs"
     assert counts({"done": 2, "failed": 0, "waiting": 1_000}) == "2 done, 1,000 waiting"
+
+
+def test_sizes():
+    """The largest unit that leaves a number to read."""
+    shown = [size(number) for number in (1, 312, 4_404_019, 3 << 30, 1_830 << 30)]
+    assert shown == ["1 byte", "312 bytes", "4.2 MiB", "3.0 GiB", "1,830.0 GiB"]

@@ -1,0 +1,110 @@
+"""Tells the owner, who was not there: a summary file, and a command of theirs at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from batchgen.cli.ending import alone
+from batchgen.cli.process import CODES
+from batchgen.cli.signals import heed
+from batchgen.errors import ExitCode
+from batchgen.notify import Ended, refuse_unfit, run_command, write_file
+from batchgen.report.handover import Handover, handover_data
+from batchgen.report.screen import Screen
+from batchgen.report.text import clean
+
+
+class Owner:
+    """What a command will tell in the end. Raises Mistake where the file could not be written."""
+
+    def __init__(
+        self, command: str, screen: Screen, *, summary: Path | None, on_finish: str | None
+    ) -> None:
+        self._command = command
+        self._screen = screen
+        # What a link leads to is replaced, not the link; and the current folder may change.
+        self._summary = summary.resolve() if summary else None
+        self._on_finish = on_finish
+        self._began_at = time.time()
+        self._batches: list[Mapping[str, Any]] = []
+        self._not_started: tuple[str, ...] = ()
+        if self._summary:
+            refuse_unfit(self._summary)
+
+    def note(self, batch: Callable[[], Mapping[str, Any]]) -> None:
+        """A batch has ended; its data is made where there is somebody to be told."""
+        if self._listens:
+            self._batches.append(batch())
+
+    def note_left(self, names: tuple[str, ...]) -> None:
+        """These batches were not come to."""
+        self._not_started = names
+
+    def tell(self, code: ExitCode, error: BaseException | None = None) -> ExitCode:
+        """The command ends with this code; so it is returned, whatever becomes of the telling.
+
+        Only a signal while the owner's command runs is a code of its own.
+        """
+        if not self._listens:
+            return code
+        handover = Handover(
+            command=self._command,
+            began_at=self._began_at,
+            ended_at=time.time(),
+            exit_code=code,
+            batches=self._batches,
+            not_started=self._not_started,
+            error=alone(error) if error else None,
+        )
+        document = json.dumps(handover_data(handover)).encode() + b"\n"
+        if self._summary:
+            self._write(self._summary, document)
+        if self._on_finish:
+            return self._run(self._on_finish, document, code)
+        return code
+
+    @property
+    def _listens(self) -> bool:
+        return self._summary is not None or self._on_finish is not None
+
+    def _write(self, path: Path, document: bytes) -> None:
+        try:
+            write_file(path, document)
+        except OSError as error:
+            words = f"the summary could not be written: {path}: {error.strerror}"
+            self._screen.say(f"batchgen: {clean(words)}")
+
+    def _run(self, line: str, document: bytes, code: ExitCode) -> ExitCode:
+        environ = {**os.environ, "BATCHGEN_EXIT_CODE": str(int(code))}
+        ended, signal = anyio.run(_heeding, partial(run_command, line, document, environ=environ))
+        if ended is not None:
+            self._screen.say(*(f"on finish: {clean(one)}" for one in ended.output.splitlines()))
+            if ended.trouble:
+                self._screen.say(f"batchgen: the command of --on-finish {ended.trouble}")
+        return code if signal is None or code in CODES.values() else signal
+
+
+async def _heeding(
+    command: Callable[[], Awaitable[Ended]],
+) -> tuple[Ended | None, ExitCode | None]:
+    """How the command ended, or the signal that ended it."""
+    ended: Ended | None = None
+    signals: list[ExitCode] = []
+    async with anyio.create_task_group() as tasks:
+
+        def stop(code: ExitCode) -> None:
+            signals.append(code)
+            tasks.cancel_scope.cancel()
+
+        await tasks.start(heed, stop, stop)
+        ended = await command()
+        tasks.cancel_scope.cancel()
+    return ended, signals[0] if signals else None

@@ -1,0 +1,127 @@
+"""A command line of the owner's, run once and bounded in every way.
+
+Rules of this file:
+
+* The line is given to ``sh``: people write pipes, and cron does the same with theirs.
+* The command is a process group of its own, which is killed at the limit, and by whatever else ends
+  the wait. What a command that has ended left in the background is its own affair.
+* What it prints beyond some KiB is read and dropped, so that it never blocks.
+* The API key is not in its environment, neither under its own name nor under another.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import anyio
+from anyio.abc import ByteReceiveStream, ByteSendStream, Process
+
+LIMIT = 60.0
+"""Seconds that the command may take."""
+SHOWN = 4_096
+"""Bytes of its output that are kept."""
+
+_LINGERING = 0.5
+"""Seconds in which the output of a command that has ended is read to its end; something that it
+left in the background may hold it open for ever."""
+_KEY_NAMES = "DASHSCOPE_API_KEY"
+"""How the names of the variables begin that hold the key, or lead to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command came to its end."""
+
+    output: str
+    """The beginning of what it printed, on either stream."""
+    trouble: str | None
+    """What went wrong, in words; None where it ended with 0."""
+
+
+async def run_command(
+    line: str, document: bytes, *, environ: Mapping[str, str], limit: float = LIMIT
+) -> Ended:
+    """Run the line with the document on its standard input, for ``limit`` seconds at most.
+
+    ``environ`` is what the command sees, but for the key. A cancelled wait leaves nothing behind.
+    """
+    try:
+        with anyio.CancelScope(shield=True):  # what was started must be known, to be ended
+            process = await anyio.open_process(
+                ["/bin/sh", "-c", line],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=without_key(environ),
+                start_new_session=True,
+            )
+    except OSError as error:
+        return Ended("", f"could not be started: {error.strerror}")
+    output = bytearray()
+    with anyio.move_on_after(limit) as waiting:
+        async with process:
+            with _group(process):
+                await _attend(process, document, output)
+    # Bytes that a terminal might obey are made harmless where they are shown.
+    text = output.decode("utf-8", "replace")
+    if waiting.cancelled_caught:
+        return Ended(text, f"was stopped after {limit:g} seconds")
+    return Ended(text, _trouble(process.returncode or 0))
+
+
+def without_key(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the API key, by whatever name it is there a second time."""
+    keys = {environ.get(_KEY_NAMES, "").strip()} - {""}
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(_KEY_NAMES) and not any(key in value for key in keys)
+    }
+
+
+def _trouble(code: int) -> str | None:
+    if code < 0:
+        return f"was ended by signal {-code}"
+    return f"ended with exit code {code}" if code else None
+
+
+@contextmanager
+def _group(process: Process) -> Iterator[None]:
+    """A block that is not left in its own time takes the whole group of the command with it."""
+    try:
+        yield
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        raise
+
+
+async def _attend(process: Process, document: bytes, output: bytearray) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    drained = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_feed, process.stdin, document)
+        tasks.start_soon(_keep, process.stdout, output, drained)
+        await process.wait()
+        with anyio.move_on_after(_LINGERING):
+            await drained.wait()
+        tasks.cancel_scope.cancel()
+
+
+async def _feed(stdin: ByteSendStream, document: bytes) -> None:
+    """A command that does not care for the document is no trouble."""
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+        async with stdin:
+            await stdin.send(document)
+
+
+async def _keep(stdout: ByteReceiveStream, output: bytearray, drained: anyio.Event) -> None:
+    async for chunk in stdout:
+        output += chunk[: SHOWN - len(output)]
+    drained.set()
