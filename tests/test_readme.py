@@ -163,6 +163,66 @@ def test_the_files_for_the_sandbox_are_read_as_they_stand(tmp_path):
     assert read_models(tmp_path / "models.yaml")["my-t2v"].running == 1
 
 
+NIGHTLY = {"crontab": r"^(?:[-*/,\d]+ ){5} *(.*)$", "ini": r"^ExecStart=(.*)$"}
+"""The command lines of a crontab and of a unit."""
+
+
+def nightly(language: str, checkout: Path) -> list[str]:
+    """The commands that the README has run at night, with the places of this machine."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    lines = re.findall(NIGHTLY[language], "\n".join(blocks), re.MULTILINE)
+    return [localized(line, checkout) for line in lines]
+
+
+def localized(text: str, checkout: Path) -> str:
+    program = str(Path(sys.executable).parent / "batchgen")
+    text = text.replace("/home/ada/.venv/bin/batchgen", program)
+    return text.replace("/home/ada/films/night.yaml", str(checkout / "jobs" / "detective.yaml"))
+
+
+@pytest.mark.parametrize("language", NIGHTLY)
+def test_the_lines_for_the_night_run_where_nobody_is(checkout, language):
+    """The crontab's commands and the unit's: no terminal, no locale, no folder of one's own."""
+    lines = nightly(language, checkout)
+    both = [line.replace("%i", kind) for line in lines for kind in ("run", "collect")]
+    for line in dict.fromkeys(both if language == "ini" else lines):
+        rehearsed = line.replace("/home/ada/films", str(checkout)) + " --sandbox --quiet"
+        pace = " --speed 600" if " run " in line else ""
+        finished = subprocess.run(
+            ["/bin/sh", "-c", rehearsed + pace],
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "HOME": str(checkout), "SHELL": "/bin/sh"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", ""), line
+    assert len(lines) == (2 if language == "crontab" else 1)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_the_units_are_units(checkout, tmp_path):
+    """systemd finds no fault with the service and both timers."""
+    text = README.read_text("utf-8")
+    service, timer = re.findall(r"```ini\n(.*?)```", text, re.DOTALL)
+    service = localized(service, checkout).replace("User=ada", "User=root")
+    (tmp_path / "batchgen@.service").write_text(service)
+    (tmp_path / "batchgen@run.timer").write_text(timer)
+    morning = timer.replace("Mon..Fri 20:00", "Tue..Sat 07:05")
+    (tmp_path / "batchgen@collect.timer").write_text(morning)
+    assert morning != timer
+    units = ["batchgen@run.service", "batchgen@run.timer", "batchgen@collect.timer"]
+    found = subprocess.run(
+        ["systemd-analyze", "verify", *(str(tmp_path / unit) for unit in units)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+
+
 async def test_the_program_in_the_readme_runs(checkout):
     """The library example, word for word, against a stand-in of the service."""
     (checkout / "example.py").write_text(block("python", "import asyncio"), encoding="utf-8")

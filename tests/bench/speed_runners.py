@@ -1,0 +1,118 @@
+"""The other runners of ``speed.py``, each a process of its own.
+
+    python tests/bench/speed_runners.py sdk URL PROMPTS FOLDER --at-once 20
+
+``sdk``    the official SDK's asynchronous classes and its own wait loop, as a careful person uses
+           them: so many jobs at once, and what was answered 429 is tried again
+``bare``   the three requests that a job needs at least, by aiohttp alone: it knows when a task
+           ends, keeps no journal, and stands for the least that Python can do
+``batchgen``  a manifest in place of the prompts; it keeps to so many queries a second
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+MODEL, SIZE, KEY = "wan2.2-t2i-flash", "512*512", "sk-sandbox"
+PATH = "services/aigc/text2image/image-synthesis"
+
+
+async def patiently(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """The answer that is not 429, waited for with jitter."""
+    pause = 0.5
+    while (answer := await ask()).status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+        pause = min(pause * 2, 16)
+    return answer
+
+
+async def with_sdk(url: str, prompts: list[str], folder: Path, at_once: int) -> None:
+    import dashscope  # noqa: PLC0415 - it takes a second, and ``bare`` needs none of it
+    from dashscope.aigc.image_synthesis import AioImageSynthesis  # noqa: PLC0415
+
+    dashscope.api_key, dashscope.base_http_api_url = KEY, url
+    slots = asyncio.Semaphore(at_once)
+
+    async def job(number: int, session: aiohttp.ClientSession) -> None:
+        async with slots:
+            task = await patiently(
+                lambda: AioImageSynthesis.async_call(MODEL, prompts[number], n=1, size=SIZE)
+            )
+            ended = await patiently(lambda: AioImageSynthesis.wait(task))
+            address = ended.output.results[0].url
+            async with session.get(address) as response:
+                (folder / f"{number}.png").write_bytes(await response.read())
+
+    async with aiohttp.ClientSession() as session:
+        await asyncio.gather(*(job(number, session) for number in range(len(prompts))))
+
+
+async def bare(url: str, prompts: list[str], folder: Path, at_once: int) -> None:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    slots = asyncio.Semaphore(at_once)
+
+    async def job(number: int, session: aiohttp.ClientSession) -> None:
+        body = {
+            "model": MODEL,
+            "input": {"prompt": prompts[number]},
+            "parameters": {"n": 1, "size": SIZE},
+        }
+        start = {**headers, "X-DashScope-Async": "enable"}
+        async with slots:
+            async with session.post(f"{url}/{PATH}", json=body, headers=start) as response:
+                task = (await response.json())["output"]["task_id"]
+            await asyncio.sleep(0.1)
+            async with session.get(f"{url}/tasks/{task}", headers=headers) as response:
+                address = (await response.json())["output"]["results"][0]["url"]
+            async with session.get(address) as response:
+                (folder / f"{number}.png").write_bytes(await response.read())
+
+    async with aiohttp.ClientSession() as session:
+        await asyncio.gather(*(job(number, session) for number in range(len(prompts))))
+
+
+def with_batchgen(url: str, manifest: Path, folder: Path, queries: int) -> int:
+    """As the program does it, at the pace of this service's queries."""
+    from batchgen.api import runs  # noqa: PLC0415 - the others must not pay for it
+    from batchgen.cli import main as batchgen  # noqa: PLC0415
+
+    policy_of = runs.policy_of
+    share = 0.75  # of the quota, as in the policy
+
+    def faster(*given: Any) -> Any:
+        return replace(policy_of(*given), queries_per_second=share * queries)
+
+    runs.policy_of = faster
+    return batchgen(["run", str(manifest), "--base-url", url, "--output", str(folder), "--quiet"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("runner", choices=["sdk", "bare", "batchgen"])
+    parser.add_argument("url")
+    parser.add_argument("prompts", type=Path, help="a prompt a line")
+    parser.add_argument("folder", type=Path, help="for the results")
+    parser.add_argument("--at-once", type=int, default=1)
+    parser.add_argument("--queries", type=int, default=20)
+    arguments = parser.parse_args()
+    if arguments.runner == "batchgen":
+        raise SystemExit(
+            with_batchgen(arguments.url, arguments.prompts, arguments.folder, arguments.queries)
+        )
+    arguments.folder.mkdir(parents=True)
+    prompts = arguments.prompts.read_text(encoding="utf-8").splitlines()
+    run = with_sdk if arguments.runner == "sdk" else bare
+    asyncio.run(run(arguments.url, prompts, arguments.folder, arguments.at_once))
+
+
+if __name__ == "__main__":
+    main()
