@@ -28,7 +28,7 @@ class ResultShape(StrEnum):
     def repeats_prompt(self) -> bool:
         """Whether such an answer says what was asked for (``orig_prompt``), where a prompt was.
 
-        Some models leave it out all the same (wanx2.1-imageedit, 2026-05).
+        Some models leave it out all the same (General image editing, 2026-05).
         """
         return self in {ResultShape.VIDEO_URL, ResultShape.RESULTS}
 

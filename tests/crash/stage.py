@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from points import DEATH, Point
-from promises import Ledger, broken_at_the_end, broken_by_a_death
+from witnesses import Ledger, broken_at_the_end, broken_by_a_death
 
 SPEED = 2_000
 """Seconds of the service in one of ours: a video takes some hundredths of one, and a day 43."""

@@ -81,7 +81,7 @@ def test_interleaved_text_and_images_come_as_a_stream(sdk, files):
             messages=messages,
             stream=True,
             enable_interleave=True,
-            max_images=2,
+            max_images=3,
         )
     )
     assert {response.status_code for response in responses} == {HTTPStatus.OK}
@@ -94,7 +94,7 @@ def test_interleaved_text_and_images_come_as_a_stream(sdk, files):
     assert len(responses) > 1
     assert any("text" in part for part in contents)
     pictures = {part["image"] for part in contents if "image" in part}
-    assert len(pictures) == 2
+    assert len(pictures) in {2, 3}  # at most as many as asked for: the model decides
     assert is_whole(requests.get(pictures.pop(), timeout=60).content, ".png")
 
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.soak.promises import Count, Ledger, broken_at_the_end, broken_by_a_death
+from tests.soak.witnesses import Count, Ledger, broken_at_the_end, broken_by_a_death
 
 CHECKOUT = Path(__file__).parents[2]
 SPEED = 60.0
