@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
@@ -78,9 +79,17 @@ class Run:
         self.folder: Path = output_folder(manifest, self._settings.output, sandbox=sandbox)
 
     def stop(self, signal: ExitCode | None = None) -> None:
-        """End early and in good order; ``signal`` is what the exit code will say."""
+        """End early and in good order; ``signal`` is what the exit code will say.
+
+        Without a signal nobody is pressing: answers that are being paid for are waited for as long
+        as they may take, seconds for a task, minutes where the answer is the result itself.
+        """
         self._signal = signal or ExitCode.MORE_TO_DO
-        if self._loop is not None:
+        if self._loop is None:
+            return
+        if self._signal is ExitCode.MORE_TO_DO:
+            self._loop.stop(patience=math.inf)
+        else:
             self._loop.stop()
 
     async def run(self) -> Summary:

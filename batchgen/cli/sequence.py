@@ -105,7 +105,7 @@ class BatchSequence:
         await anyio.sleep(end - time.time())
         if self._told_to_end is None:
             if not self._quiet:
-                self._screen.say(f"batchgen: it is {in_words(end)}: {_ENDING}")
+                self._screen.say(f"batchgen: it is {in_words(end)}: {_ENDING_IN_TIME}")
             self._end(ExitCode.MORE_TO_DO)
 
     def _stop(self, code: ExitCode) -> None:
@@ -146,5 +146,9 @@ _ENDS_ALL = {ExitCode.MACHINE, ExitCode.UNREACHABLE}
 
 _ENDING = (
     "Nothing more is submitted; answers under way are waited for, 10 s at most."
+    " Tasks at the service go on: run the same command again to collect them."
+)
+_ENDING_IN_TIME = (
+    "Nothing more is submitted, and answers under way are waited for."
     " Tasks at the service go on: run the same command again to collect them."
 )

@@ -101,9 +101,9 @@ class Lane:
 
     def seek(self, likeness: str, change: int) -> None:
         """So many more lost answers of this likeness are sought, or fewer."""
-        if change:
-            self.sought[likeness] += change
-            self.sought = +self.sought
+        self.sought[likeness] += change
+        if not self.sought[likeness]:
+            del self.sought[likeness]
 
     def named(self, since: float, until: float) -> Iterator[str]:
         """The tasks that answers have named between these moments."""

@@ -1,7 +1,8 @@
 """The words of an error page that stands where a result should be.
 
 Object storage answers in XML and may repeat the request's signature in it (``StringToSign``), so
-of XML only Code and Message are quoted, and the values of the asked query, or form, never.
+of XML only Code and Message are quoted, and no signature: neither the values of the asked query, or
+form, nor another's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import unquote_plus
 
 from yarl import URL
+
+from batchgen.redaction import without_secrets
 
 ERROR_PAGES = frozenset({"text/html", "text/xml", "application/xml", "application/json"})
 """Content types that no result has."""
@@ -33,7 +36,7 @@ def page_words(page: bytes, asked: URL, *, secrets: Iterable[str] = ()) -> str:
     text = html.unescape(_MARKUP.sub(" ", text))
     for secret in _longest_first(*_query_values(asked), *secrets):
         text = text.replace(secret, "***")
-    return _BLANKS.sub(" ", text).strip()[:_WORDS]
+    return _BLANKS.sub(" ", without_secrets(text)).strip()[:_WORDS]
 
 
 def _query_values(asked: URL) -> Iterator[str]:

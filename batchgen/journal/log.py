@@ -216,10 +216,11 @@ class Journal:
     ) -> None:
         """Do as ``append`` without holding up the event loop.
 
-        When the caller is cancelled the facts may be written or not, but never in part.
+        When the caller is cancelled they are written all the same: they may name what is paid for.
         """
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writer, self._write, facts, requests, links)
+        written = loop.run_in_executor(self._writer, self._write, facts, requests, links)
+        await asyncio.shield(written)
 
     async def story(self, job: str) -> list[Fact]:
         """Return the facts of one job, oldest first, without holding up the event loop."""

@@ -155,7 +155,8 @@ class Fetcher:
         Afterwards only the service can say that it has gone; if it does not, a person must look.
         """
         overdue = self._errand.clock.now() - job.expires
-        if failed.kind is FailureKind.REFUSED or overdue > OVERDUE:
+        asked = job.task_id is None or job.results[index].tries >= MAX_TRIES
+        if failed.kind is FailureKind.REFUSED or (overdue > OVERDUE and asked):
             return self._parked(job, failed.reason)
         stale = failed.kind in {FailureKind.STALE, FailureKind.UNREACHABLE}
         if job.task_id is None and overdue <= 0:

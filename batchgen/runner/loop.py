@@ -9,10 +9,10 @@ Rules of this file:
   neither the batch nor the journal; they end in one piece of news each.
 * What ends a run are refusals of this machine, or silence. A worker that raises what nobody
   expected stops its job alone (``mishaps``), and the run raises it when it is over.
-* POSTs under way are the only thing worth waiting for when a run ends early, for at most
-  ``PATIENCE`` seconds: their answers name tasks that are being paid for. What is not answered by
-  then is in doubt, and written down as such. Tasks at the service go
-  on, and what was cut of a download is fetched again in the next run.
+* POSTs under way are the only thing worth waiting for when a run ends early, for ``PATIENCE``
+  seconds unless ``stop`` was told otherwise: their answers name tasks that are being paid for, or
+  are the results themselves. What is not answered by then is in doubt, and written down as such.
+  Tasks at the service go on, and what was cut of a download is fetched again in the next run.
 """
 
 from __future__ import annotations
@@ -107,15 +107,24 @@ class Loop:
         self._service_time_seen: float | None = None
         self._on_progress = on_progress
         self._stopping = False
+        self._patience = PATIENCE
+        self._landing: anyio.CancelScope | None = None
         self._silence = Silence(give_up)
         self._bug: Exception | None = None
         streams = anyio.create_memory_object_stream[News | None](math.inf)
         self._say: MemoryObjectSendStream[News | None] = streams[0]
         self._news: MemoryObjectReceiveStream[News | None] = streams[1]
 
-    def stop(self) -> None:
-        """Submit nothing more, take in the answers to POSTs under way, and end."""
+    def stop(self, patience: float = PATIENCE) -> None:
+        """Submit nothing more, wait so many seconds for the answers to POSTs under way, and end.
+
+        May be called again, to shorten the wait.
+        """
         self._stopping = True
+        self._patience = patience
+        if self._landing is not None:
+            end = anyio.current_time() + patience
+            self._landing.deadline = min(self._landing.deadline, end)
         with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
             self._say.send_nowait(None)
 
@@ -143,7 +152,7 @@ class Loop:
                     await self._cycle(tasks)
                 except Exception as error:  # noqa: BLE001 - raised below, outside the task group
                     failure = error
-                with anyio.move_on_after(PATIENCE):
+                with anyio.move_on_after(self._patience) as self._landing:
                     failure = await self._land(failure)
                 tasks.cancel_scope.cancel()
             try:

@@ -27,7 +27,7 @@ class Progress:
     seconds_left: float | None
     """Until the end at the pace seen so far; None before the first result."""
     pause: str | None = None
-    """Why nothing is submitted at the moment, in words; None while all goes well."""
+    """Why jobs that could be submitted are not, at the moment; None while all goes well."""
     pause_until: float | None = None
 
 
@@ -36,7 +36,9 @@ def progress_of(batch: Batch, now: float) -> Progress:
     standing = batch.standing
     counts = standing.counts
     sought = sum(len(batch.doubts(*lane)) for lane in standing.lanes)
-    paused = max(standing.gates.values(), key=lambda gate: gate.paused_until, default=None)
+    waiting = [lane.gate for lane in standing.lanes.values() if batch.queued(lane)]
+    gates = [*standing.gates.values(), *waiting]
+    paused = max(gates, key=lambda gate: gate.paused_until, default=None)
     is_paused = paused is not None and paused.paused_until > now and counts[State.PENDING] > 0
     return Progress(
         total=sum(counts.values()) - counts[State.WITHDRAWN],

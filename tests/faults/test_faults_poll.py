@@ -174,7 +174,7 @@ async def test_unknown_for_good_is_a_named_loss(rehearsal, seen):
 
 
 @pytest.mark.fault(47)
-@pytest.mark.parametrize("hours", [25, 26])
+@pytest.mark.parametrize("hours", [25, 60])
 async def test_results_that_outlived_their_day_are_a_loss_with_its_cost(rehearsal, hours):
     """Made, billed, never fetched: exit 3 says which and why, and nothing is bought for it."""
     rehearsal.faults = Watch(Rule(Point.RESULT, Answer(503, "SlowDown"), prompt="owl"))

@@ -197,11 +197,11 @@ async def test_an_address_that_led_nowhere_in_one_run_is_tried_by_the_next(galle
     assert (summary.exit_code, len(gallery.cloud.posted)) == (ExitCode.DONE, 1)
 
 
-async def test_answers_under_way_when_the_run_is_stopped_are_told_as_doubts(gallery):
+async def test_answers_under_way_when_a_signal_stops_the_run_are_told_as_doubts(gallery):
     """The user learns at once that they may have been paid for, and cannot be asked for again."""
     gallery.cloud.delay = 60
     run = gallery.plan(SYNC, answered("1", "2"))
-    asyncio.get_running_loop().call_later(30, run.stop)
+    asyncio.get_running_loop().call_later(30, run.stop, ExitCode.SIGTERM)
     summary = await run.run()
     assert summary.seconds < 42
     (job,) = summary.need_a_person
@@ -209,6 +209,29 @@ async def test_answers_under_way_when_the_run_is_stopped_are_told_as_doubts(gall
     assert "cannot be asked for again" in job.message
     await gallery.run(SYNC)
     assert len(gallery.cloud.posted) == 1
+
+
+async def test_answers_under_way_when_the_hour_has_come_are_waited_for(gallery):
+    """Nobody is pressing, and they cannot be had later; a signal then ends that wait."""
+    gallery.cloud.delay = 600
+    run = gallery.plan(SYNC, answered("1", "2"))
+    asyncio.get_running_loop().call_later(30, run.stop)
+    summary = await run.run()
+    assert [job.state for job in summary.jobs] == ["ready"]
+    assert (await gallery.run(SYNC)).exit_code is ExitCode.DONE
+    assert len(gallery.cloud.posted) == 1
+
+
+async def test_a_signal_ends_the_wait_for_answers_under_way(gallery):
+    """Ten seconds after it, whatever the hour had allowed."""
+    gallery.cloud.delay = 600
+    run = gallery.plan(SYNC, answered("1", "2"))
+    loop = asyncio.get_running_loop()
+    loop.call_later(30, run.stop)
+    loop.call_later(60, run.stop, ExitCode.SIGTERM)
+    summary = await run.run()
+    assert summary.seconds < 72
+    assert [job.state for job in summary.jobs] == ["in doubt"]
 
 
 @pytest.mark.parametrize(
