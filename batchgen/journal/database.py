@@ -28,7 +28,7 @@ import apsw
 
 from batchgen.errors import JournalError
 from batchgen.journal.chain import Broken, seal
-from batchgen.journal.extent import read_extent
+from batchgen.journal.extent import extent_of, read_extent
 from batchgen.journal.pages import PAGE
 from batchgen.journal.reporting import BUSY_SECONDS
 from batchgen.journal.wal import wal_of
@@ -276,4 +276,5 @@ def _has_wal(path: Path) -> bool:
 
 def companions(path: Path) -> tuple[Path, ...]:
     """The files that are kept beside a journal, SQLite's and the extent."""
-    return tuple(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal", "-extent"))
+    names = (path.name + end for end in ("-wal", "-shm", "-journal"))
+    return (*map(path.with_name, names), extent_of(path))

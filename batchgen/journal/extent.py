@@ -16,8 +16,10 @@ _WIDTH = 20
 
 
 def extent_of(path: Path) -> Path:
-    """The file that says how far the journal at ``path`` goes."""
-    return path.with_name(path.name + "-extent")
+    """The file that says how far the journal at ``path`` goes. Not named like SQLite's own files: who
+    deletes those leaves the witness.
+    """
+    return path.with_suffix(".extent")
 
 
 def read_extent(path: Path, origin: str | None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 from contextlib import closing
 from dataclasses import replace
@@ -20,9 +19,7 @@ from hypothesis import strategies as st
 from batchgen.core import facts
 from batchgen.core.facts import Fact, JobFact, Kinds
 from batchgen.journal import Journal
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
-from histories import World, needy, wishes
+from tests.core.histories import World, needy, wishes
 
 
 def system_sqlite() -> str:

@@ -223,3 +223,12 @@ def test_of_rubbish_nothing_is_salvaged(file: bytes, wal: bytes, head: bytes):
         path.write_bytes(b"\x0d\0\0\0\x09" + file + bytes(4096))
         path.with_name("journal.sqlite-wal").write_bytes(head + wal)
         assert not salvage(path).kept
+
+
+def test_a_journal_that_was_deleted_is_missed(path: Path, folder: Path):
+    """What was written to it is not forgotten with it: nothing is begun anew in its place."""
+    for file in path.parent.glob("journal.sqlite*"):
+        file.unlink()
+    with pytest.raises(JournalError, match=r"missing or empty, but \d+ facts were written to it"):
+        open_sandbox(folder)
+    assert not salvage(path).ends

@@ -24,7 +24,7 @@ from batchgen.core.facts import Fact, ResultsVanished, Saved, Sealed, SidecarVan
 from batchgen.errors import BatchgenError
 from batchgen.journal import Journal
 
-LASTING = {"journal.sqlite", "journal.sqlite-extent", "lock", "README.txt", "parts"}
+LASTING = {"journal.sqlite", "journal.extent", "lock", "README.txt", "parts"}
 """What a batch keeps in its private folder when nobody runs it."""
 
 
