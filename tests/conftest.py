@@ -1,16 +1,20 @@
-"""The fences: no test reaches a host but loopback, or finds a real key."""
+"""The fences: no test reaches a host but loopback, or finds a real key. And what tests of several
+rooms start: a batch on virtual time, the program as a process.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import os
+import shutil
 import socket
+import subprocess
+import sys
 
 import pytest
 
-CANARY_KEY = "sk-canary-0123456789abcdef"
-"""The key that tests use where one is needed; it may turn up nowhere but in a request's header."""
+from tests.runner.rehearsal import Rehearsal
 
 
 class YouReachedForTheInternet(BaseException):
@@ -60,3 +64,42 @@ def nobodys_environment(monkeypatch, tmp_path_factory):
         if name.startswith("DASHSCOPE_") or name in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def rehearsal(tmp_path) -> Rehearsal:
+    """A batch against the sandbox, in this process."""
+    return Rehearsal(tmp_path)
+
+
+@pytest.fixture
+def start():
+    """Starts the program as a process; all of them have ended when the test has."""
+    started = []
+
+    def start(*arguments, **options):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "batchgen", *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            **options,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def strace() -> None:
+    """Programs can be killed at their system calls."""
+    if shutil.which("strace") is None:
+        pytest.skip("there is no strace here")
+    probe = subprocess.run(["strace", "-qq", "true"], check=False, capture_output=True)
+    if probe.returncode != 0:
+        pytest.skip("strace is not allowed here")

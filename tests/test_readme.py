@@ -18,8 +18,14 @@ import av
 import pytest
 
 import batchgen
+from batchgen.catalog.weights import video_bytes
+from batchgen.cli.commands import batchgen as batchgen_command
 from batchgen.core.lifecycle import STEPS, State
+from batchgen.core.policy import HOUR, RETENTION, Policy
+from batchgen.core.reconciling import LATE
 from batchgen.errors import ExitCode
+from batchgen.notify.command import LIMIT
+from batchgen.runner.loop import PATIENCE
 from batchgen.sandbox import load_faults, read_models
 
 ROOT = Path(__file__).parents[1]
@@ -163,6 +169,13 @@ def test_the_files_for_the_sandbox_are_read_as_they_stand(tmp_path):
     assert read_models(tmp_path / "models.yaml")["my-t2v"].running == 1
 
 
+COMMANDS = batchgen_command.commands
+
+
+def options_of(command: str) -> set[str]:
+    return {option for one in COMMANDS[command].params for option in one.opts}
+
+
 NIGHTLY = {"crontab": r"^(?:[-*/,\d]+ ){5} *(.*)$", "ini": r"^ExecStart=(.*)$"}
 """The command lines of a crontab and of a unit."""
 
@@ -200,6 +213,37 @@ def test_the_lines_for_the_night_run_where_nobody_is(checkout, language):
         )
         assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", ""), line
     assert len(lines) == (2 if language == "crontab" else 1)
+
+
+def test_every_option_of_the_readme_is_one():
+    """Each stands with a command that has it, and the commands that choose jobs are all named."""
+    text = README.read_text("utf-8")
+    asked = re.findall(r"batchgen (\w+)\b([^`\n|]*)", text)
+    for command, rest in [one for one in asked if one[0] in COMMANDS]:
+        for option in re.findall(r"(?<!\S)--[a-z-]+", rest):
+            assert option in options_of(command), f"batchgen {command}{rest}"
+    known = {option for name in COMMANDS for option in options_of(name)} | {"--help"}
+    told = re.findall(r"`(--[a-z-]+)", text)
+    assert told
+    assert set(told) <= known
+    (named,) = re.findall(r"`--only GLOB` chooses jobs \(([\w, ]+)\)", text)
+    assert set(named.split(", ")) == {name for name in COMMANDS if "--only" in options_of(name)}
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_code():
+    """What stays free, how much a video may take, what is waited for, and what is sent again."""
+    text = " ".join(README.read_text("utf-8").split())
+    policy = Policy(lanes={})
+    hd = round((video_bytes(1_000, "1080P") - video_bytes(0, "1080P")) * 8 / 1_000 / 1_000_000)
+    assert f"a video counts with {hd} Mbit/s at 1080P" in text
+    assert f"and {policy.disk_margin >> 20} MiB stay free" in text
+    assert f"it has {LIMIT:g} seconds" in text
+    assert f"wait at most {PATIENCE:g} seconds for answers that name tasks" in text
+    assert f"The service keeps results for {RETENTION / HOUR:g} hours" in text
+    assert f"settle: {policy.settle:g} " in text
+    assert ("more than two minutes" in text, LATE * policy.settle) == (True, 120)
+    codes = ", ".join(policy.retry.codes)
+    assert f"retry: {{attempts: {policy.retry.attempts}, codes: [{codes}]}}" in text
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")

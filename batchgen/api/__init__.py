@@ -7,6 +7,7 @@
 ``visiting``  a batch without a run: for ``retrying``, ``canceling``, and ``verifying``
               with its ``inspection`` of files
 ``begun``     the batches that were begun with a manifest, whatever it says by now
+``rebuilding``  a journal that is damaged or lost, made anew
 """
 
 from __future__ import annotations

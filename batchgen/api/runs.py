@@ -95,8 +95,8 @@ class Run:
     async def run(self) -> Summary:
         """Submit, poll, download, until nothing is left to do.
 
-        Raises Mistake and BatchHeld before anything is done; what ends a run later is told by the
-        summary's ``error``.
+        Raises Mistake and BatchHeld before anything is done; what goes wrong later is told by the
+        summary: by its ``error``, a bug of batchgen by its ``bug``.
         """
         began = asyncio.get_running_loop().time()
         if not Journal.is_begun(self.folder):
@@ -119,17 +119,21 @@ class Run:
             )
             before = _Tally.of(batch)
             error: BatchgenError | None = None
+            bug: Exception | None = None
             try:
                 await self._go_on(batch, journal, tree, arrival)
             except Mistake:
                 raise
             except BatchgenError as failure:
                 error, batch = failure, self._as_written(batch, failure)
+            except Exception as failure:  # noqa: BLE001 - what is paid for is told all the same
+                bug = failure
             else:
                 await tree.sweep({job.id for job in batch.standing.jobs.values() if _is_open(job)})
             seconds = asyncio.get_running_loop().time() - began
-            summary = self._summary(batch, arrival, before, error, seconds)
-            return replace(summary, disk_free=tree.free()) if summary.disk_needed else summary
+            summary = self._summary(batch, arrival, before, seconds)
+            free = tree.free() if summary.disk_needed else None
+            return replace(summary, error=error, bug=bug, disk_free=free)
 
     @property
     def _chosen(self) -> Collection[str] | None:
@@ -234,7 +238,6 @@ class Run:
         batch: Batch,
         arrival: Arrival,
         before: _Tally,
-        error: BatchgenError | None,
         seconds: float,
     ) -> Summary:
         standing = batch.standing
@@ -258,7 +261,6 @@ class Run:
             budget_reached=batch.budget_reached or bool(arrival.too_dear),
             disk_needed=batch.disk_needed,
             failing=batch.failing,
-            error=error,
             signal=self._signal,
             collect=self._settings.collect,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from batchgen.api.settings import Settings, policy_of
 from batchgen.catalog import Answer, Money
-from batchgen.core.job import Job
+from batchgen.core.job import Job, ResultState
 from batchgen.core.lifecycle import NEEDS_A_PERSON, UNPAID, State
 from batchgen.core.policy import RETENTION
 from batchgen.core.prompts import likeness
@@ -48,8 +48,8 @@ class JobReport:
     look_again_at: float | None = None
     """In doubt and not held: when the list is asked again, in Unix seconds."""
     deadline: float | None = None
-    """Until when what it has at the service can be fetched, in Unix seconds: of a task that is not
-    seen to succeed the earliest that it can be."""
+    """Until when what it has at the service can be fetched, in Unix seconds: of a task that is
+    rendering the earliest that it can be. None where nothing is known to be there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,8 @@ class BatchReport:
     def to_collect(self) -> tuple[JobReport, ...]:
         """The jobs that have something at the service, or may have."""
         there = {State.SUBMITTING, State.IN_DOUBT, State.RENDERING, State.READY}
-        return tuple(job for job in self.jobs if job.state in there and not job.held)
+        mine = [job for job in self.jobs if job.state in there or job.deadline is not None]
+        return tuple(job for job in mine if not job.held)
 
     @property
     def deadline(self) -> float | None:
@@ -216,10 +217,15 @@ def report_of(
     )
 
 
+_RENDERED = frozenset({State.READY, State.PARKED, State.LOST})
+"""Where a result may be made, paid for, and not on disk."""
+
+
 def _deadline(job: Job) -> float | None:
-    if job.state is State.READY:
-        return job.expires
-    return job.submitted_at + RETENTION if job.state is State.RENDERING else None
+    if job.state is State.RENDERING:
+        return job.submitted_at + RETENTION
+    wanted = any(result.state is ResultState.WANTED for result in job.results)
+    return job.expires if job.state in _RENDERED and job.rendered and wanted else None
 
 
 def _word(job: Job, *, changed: bool, running: bool) -> str:

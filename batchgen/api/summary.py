@@ -15,6 +15,7 @@ PRECEDENCE = (
     ExitCode.SIGINT,
     ExitCode.SIGTERM,
     ExitCode.SIGHUP,
+    ExitCode.BUG,
     ExitCode.MACHINE,
     ExitCode.ACCOUNT,
     ExitCode.UNREACHABLE,
@@ -40,7 +41,8 @@ class Summary:
     changed: tuple[str, ...]
     """Jobs whose request was changed after it was paid for; their old results stay."""
     submitted: int
-    """POSTs that this run has sent."""
+    """Requests that this run has sent and that the service may have taken; what was found absent
+    and sent again counts once."""
     saved: int
     """Files that this run has put on disk."""
     spent: Money | None
@@ -56,6 +58,8 @@ class Summary:
     """Jobs are left that the budget does not allow."""
     error: BatchgenError | None = None
     """What ended the run early."""
+    bug: Exception | None = None
+    """What nobody expected: a bug of batchgen. What the run could do without it is done."""
     signal: ExitCode | None = None
     """What asked the run to end early; MORE_TO_DO is the hour that was set for it."""
     disk_needed: int | None = None
@@ -73,7 +77,8 @@ class Summary:
     @property
     def nothing_done(self) -> bool:
         """The run found nothing to do."""
-        return not self.submitted and not self.saved and self.error is None
+        failure = self.error or self.bug
+        return not self.submitted and not self.saved and failure is None
 
     @property
     def failed(self) -> tuple[JobReport, ...]:
@@ -91,7 +96,7 @@ class Summary:
     @property
     def unfetched(self) -> tuple[JobReport, ...]:
         """What is paid for and not on disk, and can still be fetched: soonest deadline first."""
-        waiting = [job for job in self._in(_UNFETCHED) if job.deadline is not None]
+        waiting = [job for job in self.jobs if job.deadline is not None]
         return tuple(sorted(waiting, key=lambda job: job.deadline or 0.0))
 
     @property
@@ -119,6 +124,7 @@ class Summary:
             ExitCode.SOME_FAILED: self.failed and not self.collect,
             ExitCode.NEEDS_A_PERSON: self.need_a_person or self.changed,
             ExitCode.ACCOUNT: self.stops or self.budget_reached,
+            ExitCode.BUG: self.bug is not None,
             ExitCode.MACHINE: self.disk_needed is not None,
             ExitCode.MORE_TO_DO: self.unfinished,
         }

@@ -42,7 +42,7 @@ class Fate(StrEnum):
     """What comes of a file with a flaw; the value is the word that people read."""
 
     MENDED = "mended"
-    LOST = "lost"
+    EXPIRED = "expired"
     """The service no longer has it."""
     TO_FETCH = "to be fetched again"
     TO_WRITE = "to be written again"
@@ -178,7 +178,7 @@ class _Verifying:
         if lives and self._fix:
             await self._give_up(job, flawed)
         for one in flawed:
-            self._find(job, one.name, one.flaw, Fate.TO_FETCH if lives else Fate.LOST)
+            self._find(job, one.name, one.flaw, Fate.TO_FETCH if lives else Fate.EXPIRED)
 
     async def _write_again(self, job: Job, document: Mapping[str, Any], flaw: Flaw) -> Fate:
         tree = self._here.tree

@@ -23,7 +23,6 @@ from batchgen.journal import Journal
 from batchgen.manifest import Manifest, output_folder
 from batchgen.runner.clock import Clock
 from batchgen.runner.errand import Errand
-from batchgen.runner.outcome import about
 from batchgen.runner.sealer import Sealer
 
 
@@ -94,10 +93,3 @@ def visit(
         )
         sealer = Sealer(errand, journal, tree)
         yield Visit(journal=journal, tree=tree, standing=standing, clock=clock, sealer=sealer)
-
-
-def lost_answer(job: Job, now: float) -> f.SubmitLost:
-    """Of a request whose run has died before its answer came: nobody waits for it any more."""
-    return f.SubmitLost(
-        **about(job, now), reason="the run that sent it ended while the answer was under way"
-    )

@@ -2,18 +2,17 @@
 
     main       the entry point, and the one place where a result or an error becomes an exit code
     commands   argv -> a call; a file a command: plan, run, status, collect, retry, cancel,
-               verify, models, schema, sandbox, completion
+               verify, rebuild, models, schema, sandbox, completion
     options    what several commands take
     ending     an error -> words and a code
 
     process    the process that a command has for itself: standard streams, signals
 
 Those files import next to nothing, so that help and completion are instant. The calls themselves
-are in ``batches`` (run, collect), ``views`` (plan, status), ``tending`` (retry, cancel, verify),
-``catalogs`` (models, schema) and ``stand_in``
-(sandbox); they are imported when they are made. ``sequence``, ``signals``, ``hours`` and ``owner``
-see a night of batches through: one after another, until a signal or an hour that was set, and tell
-whoever was not there.
+are in ``batches`` (run, collect), ``views`` (plan, status), ``tending`` (retry, cancel, verify,
+rebuild), ``catalogs`` (models, schema) and ``stand_in`` (sandbox); they are imported when they are
+made. ``sequence``, ``signals``, ``hours`` and ``owner`` see a night of batches through: one after
+another, until a signal or an hour that was set, and tell whoever was not there.
 """
 
 from __future__ import annotations
@@ -29,10 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     own = argv is None
     try:
         # Imported here, so that a Ctrl-C while Python still reads files is no traceback.
-        from batchgen.cli.process import fill_streams, let_go  # noqa: PLC0415
+        from batchgen.cli.process import fill_streams, let_go, take_signals  # noqa: PLC0415
 
         if own:
             fill_streams()
+            take_signals()
         from batchgen.cli.commands import parsed  # noqa: PLC0415
 
         code = parsed(argv)()

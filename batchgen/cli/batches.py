@@ -77,8 +77,9 @@ def run_batches(choices: Choices, screen: Screen) -> ExitCode:
             raise
         if code is ExitCode.HELD and choices.if_idle:
             return code  # the run that holds the batch has an end, and an owner, of its own
-        unwritten = ExitCode.MACHINE if screen.trouble else ExitCode.DONE
-        return owner.tell(code or unwritten)
+        code = code or (ExitCode.MACHINE if screen.trouble else ExitCode.DONE)
+        owner.tell(code)
+        return code
 
 
 def _run(choices: Choices, screen: Screen, owner: Owner) -> ExitCode:

@@ -36,7 +36,7 @@ def cancel(*, sandbox: bool, **choices: Any) -> Call:
     something goes on.
     """
     options.refuse_places(sandbox=sandbox, region=choices["region"], base_url=choices["base_url"])
-    from batchgen.cli.tending import cancel_tasks  # noqa: PLC0415 - heavy
+    from batchgen.cli.tending import Errand, cancel_tasks  # noqa: PLC0415 - heavy
 
-    call = partial(cancel_tasks, sandbox=sandbox, **choices)
-    return options.answered(call, as_json=choices["as_json"])
+    errand = Errand(sandbox=sandbox, **choices)
+    return options.answered(partial(cancel_tasks, errand=errand), as_json=errand.as_json)

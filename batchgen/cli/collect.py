@@ -25,7 +25,7 @@ Examples:
 @options.base_url_option
 @options.output_option
 @options.catalog_option
-@options.give_up_option
+@options.give_up_option("1h")
 @options.json_option
 @options.quiet_option
 @options.unattended

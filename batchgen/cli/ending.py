@@ -19,10 +19,11 @@ _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, 
 
 
 def alone(error: BaseException) -> BaseException:
-    """The one error in a task group's wrapping, where it is one."""
+    """The one error in a task group's wrapping, or in click's, where it is one."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
-    return error
+    told = isinstance(error, click.Abort) and isinstance(error.__cause__, Interrupted)
+    return error.__cause__ or error if told else error
 
 
 def code_of(error: BaseException) -> ExitCode:

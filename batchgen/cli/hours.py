@@ -1,7 +1,8 @@
 """When a command ends early: ``--until`` and ``--max-duration``.
 
-The clock on the wall is read once, at the start; from then on the event loop is the clock, so that
-a wall clock that is set, or a night on which summer time ends, moves no end.
+The clock on the wall is read when the command begins, to find the end, and when its first batch
+does, to wait for it; from then on the event loop is the clock, so that a wall clock that is set, or
+a night on which summer time ends, moves no end.
 """
 
 from __future__ import annotations

@@ -167,13 +167,19 @@ faults_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs, one object a line."
 )
-give_up_option = click.option(
-    "--give-up",
-    type=DURATION,
-    default=3_600.0,
-    metavar="DURATION",
-    help="How long the service may stay silent, such as 90s, 10m or 1h (the default).",
-)
+
+
+def give_up_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A night bears a longer silence than a person who waits."""
+    return click.option(
+        "--give-up",
+        type=DURATION,
+        default=default,
+        metavar="DURATION",
+        help=f"How long the service may stay silent, such as 90s or 1h30m. Default: {default}.",
+    )
+
+
 quiet_option = click.option(
     "-q",
     "--quiet",
@@ -197,8 +203,9 @@ summary_option = click.option(
     "--summary",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write what came of it to FILE as one JSON document, however it ended. FILE is replaced"
-    " in one step: it is the old one or the new one, never half of it.",
+    help="Write what came of it to FILE as one JSON document, however it ended; only a mistake in"
+    " the options themselves leaves FILE as it was. FILE is replaced in one step: it is the old one"
+    " or the new one, never half of it.",
 )
 on_finish_option = click.option(
     "--on-finish",

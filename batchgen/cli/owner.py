@@ -13,13 +13,15 @@ from typing import Any
 import anyio
 
 from batchgen.cli.ending import alone
-from batchgen.cli.process import CODES
 from batchgen.cli.signals import heed
 from batchgen.errors import ExitCode
 from batchgen.notify import Ended, refuse_unfit, run_command, write_file
 from batchgen.report.handover import Handover, handover_data
 from batchgen.report.screen import Screen
 from batchgen.report.text import clean
+
+_MOST_LINES = 20
+"""Of what the owner's command prints: a mail of cron's is to be read."""
 
 
 class Owner:
@@ -48,13 +50,10 @@ class Owner:
         """These batches were not come to."""
         self._not_started = names
 
-    def tell(self, code: ExitCode, error: BaseException | None = None) -> ExitCode:
-        """The command ends with this code; so it is returned, whatever becomes of the telling.
-
-        Only a signal while the owner's command runs is a code of its own.
-        """
+    def tell(self, code: ExitCode, error: BaseException | None = None) -> None:
+        """The command ends with this code, whatever becomes of the telling."""
         if not self._listens:
-            return code
+            return
         handover = Handover(
             command=self._command,
             began_at=self._began_at,
@@ -68,8 +67,7 @@ class Owner:
         if self._summary:
             self._write(self._summary, document)
         if self._on_finish:
-            return self._run(self._on_finish, document, code)
-        return code
+            self._run(self._on_finish, document, code)
 
     @property
     def _listens(self) -> bool:
@@ -82,29 +80,30 @@ class Owner:
             words = f"the summary could not be written: {path}: {error.strerror}"
             self._screen.say(f"batchgen: {clean(words)}")
 
-    def _run(self, line: str, document: bytes, code: ExitCode) -> ExitCode:
+    def _run(self, line: str, document: bytes, code: ExitCode) -> None:
         environ = {**os.environ, "BATCHGEN_EXIT_CODE": str(int(code))}
-        ended, signal = anyio.run(_heeding, partial(run_command, line, document, environ=environ))
-        if ended is not None:
-            self._screen.say(*(f"on finish: {clean(one)}" for one in ended.output.splitlines()))
-            if ended.trouble:
-                self._screen.say(f"batchgen: the command of --on-finish {ended.trouble}")
-        return code if signal is None or code in CODES.values() else signal
+        ended = anyio.run(_heeding, partial(run_command, line, document, environ=environ))
+        lines = ended.output.splitlines()
+        self._screen.say(*(f"on finish: {clean(one)}" for one in lines[:_MOST_LINES]))
+        if ended.dropped or len(lines) > _MOST_LINES:
+            self._screen.say("on finish: ... (the rest of what it printed is not shown)")
+        if ended.trouble:
+            self._screen.say(f"batchgen: the command of --on-finish {ended.trouble}")
 
 
-async def _heeding(
-    command: Callable[[], Awaitable[Ended]],
-) -> tuple[Ended | None, ExitCode | None]:
-    """How the command ended, or the signal that ended it."""
-    ended: Ended | None = None
-    signals: list[ExitCode] = []
+async def _heeding(command: Callable[[], Awaitable[Ended]]) -> Ended:
+    """How the command ended. A signal ends it at once, whoever has sent it, and nothing else: what
+    the batches came to is known by then.
+    """
+    ended = Ended("", None)
     async with anyio.create_task_group() as tasks:
 
         def stop(code: ExitCode) -> None:
-            signals.append(code)
+            nonlocal ended
+            ended = Ended("", f"was ended when {code.name} came")
             tasks.cancel_scope.cancel()
 
         await tasks.start(heed, stop, stop)
         ended = await command()
         tasks.cancel_scope.cancel()
-    return ended, signals[0] if signals else None
+    return ended

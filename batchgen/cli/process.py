@@ -3,7 +3,8 @@
 Rules of this file:
 
 * While a loop runs, ``signals.heed`` takes the signals one by one. Before and after it they are
-  exceptions, as SIGINT is by itself (``raised``), so that whoever was told to go still says so.
+  exceptions, as SIGINT is by itself (``take_signals``), so that whoever was told to go still says
+  so.
 * A SIGHUP that was ignored at the start, as under nohup, stays ignored.
 * When all is done a signal ends the process by itself (``let_go``): Python tears down without a
   word, and the exit status is that of the signal.
@@ -59,9 +60,14 @@ def heeded() -> list[signal.Signals]:
 def raised() -> Iterator[None]:
     """In this block the signals raise Interrupted, except where ``signals.heed`` takes them."""
     with as_before():
-        for number in heeded():
-            signal.signal(number, _interrupt)
+        take_signals()
         yield
+
+
+def take_signals() -> None:
+    """From now on the signals raise Interrupted."""
+    for number in heeded():
+        signal.signal(number, _interrupt)
 
 
 @contextmanager

@@ -32,6 +32,6 @@ def rebuild(**choices: Any) -> Call:
 
     The exit code is 0 when everything is known, and 3 when jobs are in doubt.
     """
-    from batchgen.cli.mending import rebuild_journal  # noqa: PLC0415 - heavy
+    from batchgen.cli.tending import rebuild_journal  # noqa: PLC0415 - heavy
 
     return options.answered(partial(rebuild_journal, **choices), as_json=choices["as_json"])

@@ -57,14 +57,14 @@ def retry(*, in_doubt: bool, expired: bool, lost: bool, in_part: bool, **choices
     Sends nothing and needs no key. What lies on disk of a job that is bought again is moved to
     .batchgen/replaced, and what its old task may still cost stays counted.
     """
-    from batchgen.api.retrying import Wish  # noqa: PLC0415 - heavy
+    from batchgen.api.retrying import Choice  # noqa: PLC0415 - heavy
     from batchgen.cli.tending import mark  # noqa: PLC0415 - heavy
 
     asked = {
-        Wish.IN_DOUBT: in_doubt,
-        Wish.EXPIRED: expired,
-        Wish.LOST: lost,
-        Wish.PARTIAL: in_part,
+        Choice.IN_DOUBT: in_doubt,
+        Choice.EXPIRED: expired,
+        Choice.LOST: lost,
+        Choice.PARTIAL: in_part,
     }
-    wishes = [wish for wish, wanted in asked.items() if wanted]
-    return options.answered(partial(mark, wishes=wishes, **choices), as_json=choices["as_json"])
+    chosen = [choice for choice, wanted in asked.items() if wanted]
+    return options.answered(partial(mark, chosen=chosen, **choices), as_json=choices["as_json"])

@@ -54,7 +54,7 @@ Exit codes:
 @options.rerun_changed_option
 @options.output_option
 @options.catalog_option
-@options.give_up_option
+@options.give_up_option("1h")
 @options.json_option
 @options.quiet_option
 @options.unattended

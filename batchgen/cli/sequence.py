@@ -12,6 +12,7 @@ import anyio
 
 from batchgen.api import Place, Run, Settings, Summary
 from batchgen.api.summary import worst
+from batchgen.cli.ending import alone
 from batchgen.cli.hours import in_words
 from batchgen.cli.owner import Owner
 from batchgen.cli.process import CODES
@@ -19,7 +20,7 @@ from batchgen.cli.rehearsal import Rehearsal
 from batchgen.cli.signals import heed
 from batchgen.errors import BatchgenError, BatchHeld, ExitCode
 from batchgen.manifest import Manifest
-from batchgen.report.errors import error_lines, refusal_data
+from batchgen.report.errors import bug_report, error_lines, refusal_data
 from batchgen.report.progress import watch
 from batchgen.report.screen import Screen
 from batchgen.report.summary import summary_data, summary_view
@@ -105,7 +106,7 @@ class BatchSequence:
         await anyio.sleep(end - time.time())
         if self._told_to_end is None:
             if not self._quiet:
-                self._screen.say(f"batchgen: it is {in_words(end)}: {_ENDING_IN_TIME}")
+                self._screen.say(f"batchgen: it is {in_words(end)}. {_ENDING_IN_TIME}")
             self._end(ExitCode.MORE_TO_DO)
 
     def _stop(self, code: ExitCode) -> None:
@@ -125,6 +126,8 @@ class BatchSequence:
     def _tell(self, summary: Summary) -> None:
         if summary.error is not None:
             self._screen.say(*error_lines(summary.error))
+        if summary.bug is not None:
+            self._screen.say(*bug_report(alone(summary.bug)))
         self._owner.note(partial(summary_data, summary))
         if self._as_json:
             self._screen.tell_json(summary_data(summary))

@@ -30,9 +30,10 @@ Examples:
     help="Mend what is free: sidecars are written again, and results fetched again while the"
     " service has them, 24 hours. What is damaged is moved to .batchgen/replaced. The default.",
 )
+@options.give_up_option("2m")
 @options.json_option
 @options.quiet_option
-def verify(*, sandbox: bool, **choices: Any) -> Call:
+def verify(*, sandbox: bool, fix: bool, give_up: float, **choices: Any) -> Call:
     """Read every file of the finished jobs of MANIFEST, and compare it with what was saved.
 
     Each must be there, have the bytes that were saved, and be a whole picture or video; each
@@ -42,7 +43,8 @@ def verify(*, sandbox: bool, **choices: Any) -> Call:
     The exit code is 0 when all is whole or was mended, and 3 when something is not.
     """
     options.refuse_places(sandbox=sandbox, region=choices["region"], base_url=choices["base_url"])
-    from batchgen.cli.tending import verify_files  # noqa: PLC0415 - heavy
+    from batchgen.cli.tending import Errand, verify_files  # noqa: PLC0415 - heavy
 
-    call = partial(verify_files, sandbox=sandbox, **choices)
-    return options.answered(call, as_json=choices["as_json"])
+    errand = Errand(sandbox=sandbox, **choices)
+    call = partial(verify_files, errand=errand, fix=fix, give_up=give_up)
+    return options.answered(call, as_json=errand.as_json)

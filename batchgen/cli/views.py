@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from batchgen import api
+from batchgen.api.rebuilding import refuse_lost
 from batchgen.api.settings import Settings, chosen_jobs
-from batchgen.api.standing import look
+from batchgen.api.standing import BatchReport, look
 from batchgen.cli.manifests import place_for, refuse_nothing, refuse_unpriced
 from batchgen.errors import ExitCode
-from batchgen.manifest import load
+from batchgen.journal import Journal
+from batchgen.manifest import Manifest, load, output_folder
 from batchgen.report.errors import warning_lines
 from batchgen.report.plan import plan_data, plan_view
 from batchgen.report.screen import Screen
@@ -37,7 +39,7 @@ def show_plan(
     checked = api.load(manifest, place=place, catalog_files=catalog_files)
     refuse_nothing([checked], only)
     screen.say(*warning_lines(checked.warnings))
-    report = look(checked, Settings(output=output, sandbox=sandbox, rerun_changed=rerun_changed))
+    report = _look(checked, Settings(output=output, sandbox=sandbox, rerun_changed=rerun_changed))
     chosen = chosen_jobs(checked, only)
     if chosen is not None:
         report = replace(report, jobs=tuple(job for job in report.jobs if job.id in chosen))
@@ -62,9 +64,17 @@ def show_status(
     """Raises Mistake for a wrong manifest, JournalError for a broken journal."""
     # Whoever ran the batch may have named a region or a URL; where it stands does not depend on it.
     checked = load(manifest, catalog_files=catalog_files, check_region=False)
-    report = look(checked, Settings(output=output, sandbox=sandbox))
+    report = _look(checked, Settings(output=output, sandbox=sandbox))
     if as_json:
         screen.tell_json(status_data(report))
     else:
         screen.tell(status_view(report))
     return ExitCode.DONE
+
+
+def _look(manifest: Manifest, settings: Settings) -> BatchReport:
+    """Where the batch stands. Raises JournalError where that is no longer known."""
+    folder = output_folder(manifest, settings.output, sandbox=settings.sandbox)
+    if not Journal.is_begun(folder):
+        refuse_lost(folder, manifest.name)
+    return look(manifest, settings)

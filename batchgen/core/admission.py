@@ -50,7 +50,10 @@ class Admission:
         """Bytes on the disk where results go; None where nobody can say."""
 
     def see_service_time(self, at: float, service_time: float) -> None:
-        """The newest that is known of the service's clock goes into the facts of submits."""
+        """The newest that is known of the service's clock goes into the facts of submits.
+
+        It goes on while ours does, and so does what it has shown at least.
+        """
         if at >= self._service_time_at:
             self._service_time, self._service_time_at = service_time, at
 
@@ -172,9 +175,15 @@ class Admission:
             account=job.account,
             job=job.id,
             attempt=attempt,
-            service_time=self._service_time,
+            service_time=self._shown(now),
         )
         return started, Submit(job.id, attempt)
+
+    def _shown(self, now: float) -> float | None:
+        if self._service_time is None:
+            return None
+        pace = min(self._standing.policy.service_speed, 1.0)
+        return self._service_time + (now - self._service_time_at) * pace
 
     def _line(self, lane: LaneKey) -> Line:
         if lane not in self._ready:

@@ -166,7 +166,7 @@ class Batch:
         """Nobody waits any longer for the answers to POSTs under way: these jobs are in doubt."""
         names = sorted(action.job for action in self.under_way if isinstance(action, Submit))
         sending = [job for job in self._jobs(names) if job.state is State.SUBMITTING]
-        return tuple(self._take(_lost_answer(job, now)) for job in sending)
+        return tuple(self._take(lost_answer(job, now)) for job in sending)
 
     # -- decisions -----------------------------------------------------------------------------
 
@@ -187,6 +187,11 @@ class Batch:
         moments += self._admission.moments()
         first = min((moment for moment in moments if moment is not None), default=NEVER)
         return max(first, math.nextafter(now, math.inf))
+
+    @property
+    def buys(self) -> bool:
+        """A request may be sent in this run before anything is asked."""
+        return bool(self._retries) or not self._admission.over
 
     @property
     def settled(self) -> bool:
@@ -325,7 +330,7 @@ class Batch:
     def _left_behind(self, now: float) -> Iterator[f.Fact]:
         orphans, self._orphans = self._orphans, []
         for job in self._jobs(orphans):
-            yield _lost_answer(job, now)
+            yield lost_answer(job, now)
         unparked, self._unparked = self._unparked, []
         for job in self._jobs(unparked):
             yield (f.Reopened if job.rendered else f.Unparked)(**_about(job, now))
@@ -343,7 +348,8 @@ def _is_about(job: Job, action: Action) -> bool:
     return not isinstance(action, Search) and action.job == job.id
 
 
-def _lost_answer(job: Job, now: float) -> f.SubmitLost:
+def lost_answer(job: Job, now: float) -> f.SubmitLost:
+    """Of a request whose run has ended before its answer came: nobody waits for it any more."""
     reason = "the run that sent it ended while the answer was under way"
     if job.direct:
         reason += "; it would have been the result itself, and cannot be asked for again"

@@ -3,8 +3,9 @@
 Rules of this file:
 
 * ``Job.after`` is the only way a job changes. It looks at the fact and the job, at nothing else:
-  not at a clock, a limit or another job. Replaying the facts therefore gives the job back. Only the
-  start of a run, which is a fact about all jobs, makes it ``seek`` the task of a lost answer anew.
+  not at a clock, a limit or another job. Replaying the facts therefore gives the job back. Only
+  what is a fact about all jobs comes from outside: the start of a run makes it ``seek`` the task of
+  a lost answer anew, and the run says to which ``endpoint`` its request was sent.
 * A step that is not in the table of ``lifecycle`` is an ``IllegalStep``, which tells the job's
   story and leaves the job as it was.
 
@@ -63,6 +64,8 @@ class Job:
     """When its newest request was about to leave."""
     service_time: float | None = None
     """What the service's clock had shown at least at that moment."""
+    endpoint: str | None = None
+    """A fingerprint of the host and the key that it was sent to; None where nobody noted it."""
     lost_at: float = 0.0
     """When the answer to that request counted as lost, or a later run took the doubt up."""
     searches: int = 0

@@ -3,18 +3,32 @@
 The service repeats a task's prompt (``orig_prompt``), but not byte for byte: its own documented
 samples show other quotes and other spaces than were sent. So prompts are compared without white
 space, quotes and invisible characters, in one Unicode form (NFKC); case counts.
+
+What is not the same may be *near*: the prompt after a change on its way that nobody has seen yet.
+There only letters and digits count, without case and accents, and HTML's way of writing is undone.
 """
 
 from __future__ import annotations
 
 import hashlib
+import html
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 
 NEAR = 0.7
 """The part of their trigrams that two prompts have in common from which they may be one prompt that
 was changed on its way: a letter changed costs three trigrams."""
+
+EDITS = 3
+"""Letters changed, added or left out that make no other prompt, however short it is."""
+
+SHORT = 20
+"""Letters of a prompt up to which a third of them may differ."""
+
+_COUNTED = 40
+"""Letters of a prompt up to which edits are counted: more of them have room for their trigrams."""
 
 _QUOTES = frozenset("\"'`\u00b4\u201a\u201e\u2032\u2033\u300c\u300d\u300e\u300f\u301d\u301e\u301f")
 _LEFT_OUT = frozenset({"Pi", "Pf", "Cc", "Cf"})
@@ -24,9 +38,7 @@ _LEFT_OUT = frozenset({"Pi", "Pf", "Cc", "Cf"})
 @lru_cache(maxsize=1024)
 def normalised(prompt: str) -> str:
     """The prompt without what may change on its way to the service and back."""
-    # Left out before as well: some quotes have a compatible form that is a space and an accent.
-    kept = "".join(filter(_is_kept, prompt))
-    return "".join(filter(_is_kept, unicodedata.normalize("NFKC", kept)))
+    return _composed(prompt, _is_kept)
 
 
 def likeness(prompt: str | None) -> str:
@@ -54,11 +66,44 @@ def repeats(told: str, sent: str, limit: int | None = None) -> bool:
 
 def resembles(told: str, sent: str) -> bool:
     """Whether what a task tells may be the prompt that was sent, changed on its way."""
-    theirs, ours = normalised(told).casefold(), normalised(sent).casefold()
-    shorter, longer = sorted((theirs, ours), key=len)
+    shorter, longer = sorted((_letters(told), _letters(sent)), key=len)
     if longer.startswith(shorter):
         return True
-    return len(shorter) >= NEAR * len(longer) and _in_common(theirs, ours) >= NEAR
+    if len(longer) <= _COUNTED and _edits(shorter, longer) <= _allowed(longer):
+        return True
+    return len(shorter) >= NEAR * len(longer) and _in_common(shorter, longer) >= NEAR
+
+
+@lru_cache(maxsize=1024)
+def _letters(prompt: str) -> str:
+    """What is left of a prompt when everything is gone that a change on its way may have cost."""
+    plain = html.unescape(prompt)
+    apart = unicodedata.normalize("NFKD", _composed(plain, _is_kept).casefold())
+    return _composed(apart, str.isalnum) or normalised(plain)
+
+
+def _composed(text: str, is_kept: Callable[[str], bool]) -> str:
+    """What is kept, in one form. Twice: some quotes have a compatible form that is a space and an
+    accent.
+    """
+    return "".join(filter(is_kept, unicodedata.normalize("NFKC", "".join(filter(is_kept, text)))))
+
+
+def _allowed(longer: str) -> int:
+    return max(EDITS, len(longer) // 3) if len(longer) <= SHORT else EDITS
+
+
+def _edits(one: str, other: str) -> int:
+    """Letters to change, add or leave out between the two (Levenshtein's distance)."""
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, 1):
+        above, row[0] = row[0], number
+        for place, another in enumerate(other, 1):
+            above, row[place] = (
+                row[place],
+                min(row[place] + 1, row[place - 1] + 1, above + (letter != another)),
+            )
+    return row[-1]
 
 
 def _is_kept(character: str) -> bool:

@@ -45,6 +45,8 @@ class Standing:
         """Of all prices: a batch lives in one region, and so by one price list."""
         self.private: bool | None = None
         """Whether it was begun at a private address, as a stand-in of the service has."""
+        self.connected: f.Connected | None = None
+        """The host and the key that are asked now, or were at last."""
 
     def __repr__(self) -> str:
         states = ", ".join(f"{count} {state}" for state, count in self.counts.items() if count)
@@ -85,6 +87,7 @@ class Standing:
                 self._gate(fact).after(fact)
             case f.Connected():
                 self.preparations.connect(fact.endpoint)
+                self.connected = fact
                 if fact.private is not None:
                     self.private = fact.private
             case f.RunStarted():
@@ -142,6 +145,8 @@ class Standing:
             raise IllegalStep(job, fact, f"task {fact.task_id} belongs to another request")
         before = _Measures.of(job)
         job.after(fact)
+        if isinstance(fact, f.SubmitStarted):
+            job.endpoint = self.connected.endpoint if self.connected else None
         self.jobs[job.id] = job
         if self.currency is None or isinstance(fact, f.SubmitStarted):
             self.currency = job.currency

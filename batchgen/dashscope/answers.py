@@ -145,8 +145,8 @@ class ListedTask:
 
 @dataclass(frozen=True, slots=True)
 class TaskPage:
-    """One page of the task list. ``total`` counts the rows of all its ``pages``, ``service_time``
-    is when the answer was made, by the service's clock.
+    """One page of the task list. ``total`` counts the rows of all its ``pages``, as far as is known
+    by now; ``service_time`` is when the answer was made, by the service's clock.
     """
 
     rows: tuple[ListedTask, ...]

@@ -50,6 +50,7 @@ class Timeouts:
     answer: float = 1800
     """For an answer that is the result: interleaved images were seen to take 224 s."""
     task: float = 30
+    clock: float = 10
 
 
 class Service:
@@ -96,6 +97,18 @@ class Service:
     def service_time(self) -> float | None:
         """What the service's clock showed in its newest answer; None before the first one."""
         return self._connection.service_time
+
+    @property
+    def endpoint(self) -> str:
+        """A fingerprint of the host, and of the key that is used now."""
+        return self._connection.endpoint
+
+    async def look_at_clock(self) -> None:
+        """Ask for as little as there is, so that ``service_time`` is known, if anybody answers.
+
+        Raises nothing but CancelledError.
+        """
+        await self._connection.ask("tasks?page_no=1&page_size=1", self._timeouts.clock)
 
     async def submit(
         self, path: str, body: Mapping[str, Any], model_headers: Mapping[str, str]

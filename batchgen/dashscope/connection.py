@@ -34,7 +34,7 @@ from yarl import URL
 
 from batchgen.dashscope.answers import Accepted, Ambiguous, Checked, NoAnswer, Refused, Task
 from batchgen.dashscope.documents import BODY_LIMIT
-from batchgen.dashscope.endpoint import Secret
+from batchgen.dashscope.endpoint import Secret, fingerprint
 from batchgen.dashscope.times import read_date
 from batchgen.dashscope.transport import FAILURES, describe
 from batchgen.dashscope.wire import headers
@@ -127,6 +127,11 @@ class Connection:
         self._renew = renew
         self.service_time: float | None = None
         """What the service's clock showed in its newest answer."""
+
+    @property
+    def endpoint(self) -> str:
+        """A fingerprint of the host, and of the key that is used now."""
+        return fingerprint(self._base_url, self._key)
 
     async def __aenter__(self) -> Self:
         tracing = aiohttp.TraceConfig()

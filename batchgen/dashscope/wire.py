@@ -10,7 +10,8 @@ Rules:
   what of it has come is taken, and only an answer without any result is ``Ambiguous``.
 - A poll has no such danger. Whatever it cannot read is ``NoAnswer``: ask again.
 - A page of the list says that a task is *not* there, too, and then the request is sent again. So a
-  page is read whole or not at all: one odd row, and there is no page (``NoAnswer``).
+  page is read whole or not at all: one odd row, or one from the future, and there is no page
+  (``NoAnswer``). A full page is never the last, whatever it counts.
 - A task id, wherever it comes, beats everything else in the answer: it is money.
 - Documented shapes are read exactly, absent keys are tolerated, unknown ones ignored, numbers kept
   as received (``10`` and ``10.0`` both occur).
@@ -61,6 +62,10 @@ from batchgen.dashscope.times import (
     read_retry_after,
     service_time_at,
 )
+
+FUTURE = 60.0
+"""Seconds by which a task may seem younger than the page that shows it: the service's own servers
+differ."""
 
 _REDIRECTIONS = range(300, 400)
 _SAID_BY_STATUS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
@@ -280,14 +285,14 @@ def read_page(
     answer = document(body)
     if status != HTTPStatus.OK or not answer or text_at(answer, "code"):
         return _no_answer(status, headers, body)
-    found = _page(answer, model, read_date(headers))
+    found = _page(answer, model, page, read_date(headers))
     if found is None or number_at(answer, "page_no") not in {None, page}:
         reason = f"page {page} of the task list cannot be read: {excerpt(body)[:200]}"
         return NoAnswer(reason, heard=True)
     return found
 
 
-def _page(answer: Mapping[str, Any], model: str, date: float | None) -> TaskPage | None:
+def _page(answer: Mapping[str, Any], model: str, page: int, date: float | None) -> TaskPage | None:
     rows, total = answer.get("data"), number_at(answer, "total")
     size = number_at(answer, "page_size")
     if not isinstance(rows, list) or total is None or total < len(rows) or not size:
@@ -296,7 +301,11 @@ def _page(answer: Mapping[str, Any], model: str, date: float | None) -> TaskPage
     whole = tuple(row for row in listed if row)
     if len(whole) < len(rows):
         return None
+    if date is not None and any(row.created > date + FUTURE for row in whole):
+        return None
     pages = max(-(-total // size), number_at(answer, "total_page") or 0)
+    if len(rows) >= size:
+        pages = max(pages, page + 1)
     return TaskPage(whole, total, pages, date)
 
 

@@ -16,7 +16,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
@@ -41,6 +41,25 @@ class Ended:
     """The beginning of what it printed, on either stream."""
     trouble: str | None
     """What went wrong, in words; None where it ended with 0."""
+    dropped: int = 0
+    """Bytes that it printed beyond what is kept."""
+
+
+@dataclass(slots=True)
+class _Output:
+    """What a command has printed so far."""
+
+    kept: bytearray = field(default_factory=bytearray)
+    dropped: int = 0
+
+    def take(self, chunk: bytes) -> None:
+        room = SHOWN - len(self.kept)
+        self.kept += chunk[:room]
+        self.dropped += max(len(chunk) - room, 0)
+
+    def ended(self, trouble: str | None) -> Ended:
+        # Bytes that a terminal might obey are made harmless where they are shown.
+        return Ended(self.kept.decode("utf-8", "replace"), trouble, self.dropped)
 
 
 async def run_command(
@@ -62,16 +81,14 @@ async def run_command(
             )
     except OSError as error:
         return Ended("", f"could not be started: {error.strerror}")
-    output = bytearray()
+    output = _Output()
     with anyio.move_on_after(limit) as waiting:
         async with process:
             with _group(process):
                 await _attend(process, document, output)
-    # Bytes that a terminal might obey are made harmless where they are shown.
-    text = output.decode("utf-8", "replace")
     if waiting.cancelled_caught:
-        return Ended(text, f"was stopped after {limit:g} seconds")
-    return Ended(text, _trouble(process.returncode or 0))
+        return output.ended(f"was stopped after {limit:g} seconds")
+    return output.ended(_trouble(process.returncode or 0))
 
 
 def without_key(environ: Mapping[str, str]) -> dict[str, str]:
@@ -101,7 +118,7 @@ def _group(process: Process) -> Iterator[None]:
         raise
 
 
-async def _attend(process: Process, document: bytes, output: bytearray) -> None:
+async def _attend(process: Process, document: bytes, output: _Output) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
     drained = anyio.Event()
@@ -121,7 +138,7 @@ async def _feed(stdin: ByteSendStream, document: bytes) -> None:
             await stdin.send(document)
 
 
-async def _keep(stdout: ByteReceiveStream, output: bytearray, drained: anyio.Event) -> None:
+async def _keep(stdout: ByteReceiveStream, output: _Output, drained: anyio.Event) -> None:
     async for chunk in stdout:
-        output += chunk[: SHOWN - len(output)]
+        output.take(chunk)
     drained.set()

@@ -3,7 +3,8 @@
     screen     where a command speaks: results on stdout, everything else on stderr
     stream     a standard stream whose trouble never reaches the program
     text       what others wrote, made harmless; durations and counts in words
-    money      amounts in words            document  jobs as JSON data
+    lines      what stands indented        money     amounts in words
+    document   jobs as JSON data
     troubles   what went wrong with jobs, and what to do about it
     stops      what ended a run early, and what to do about it
     progress   a run while it lasts        summary   a run at its end

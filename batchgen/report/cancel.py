@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from batchgen.api.canceling import Cancellation
 from batchgen.api.standing import JobReport
 from batchgen.report.document import job_data, named
+from batchgen.report.lines import indented
 from batchgen.report.text import clean, clipped, count
 
 
@@ -40,7 +40,7 @@ def _parts(cancellation: Cancellation) -> Iterator[RenderableType]:
         return
     yield Text(f"{name}: {count(len(canceled), 'task')} cancelled, not billed", style="bold")
     if canceled:
-        yield _indented(named(canceled))
+        yield indented(named(canceled))
     if cancellation.stopped:
         yield Text(f"stopped: {clipped(cancellation.stopped.reason)}", style="yellow")
     if cancellation.goes_on:
@@ -49,12 +49,8 @@ def _parts(cancellation: Cancellation) -> Iterator[RenderableType]:
     for one in cancellation.goes_on:
         reasons.setdefault(one.why, []).append(one.job)
     for why, jobs in reasons.items():
-        yield _indented(f"{named(jobs)}: {clipped(why)}")
+        yield indented(f"{named(jobs)}: {clipped(why)}")
     if cancellation.goes_on:
         yield Text("Next: what goes on is paid for, and `batchgen collect` fetches it.")
     if canceled:
         yield Text("`batchgen retry` marks what was cancelled, to be sent again.")
-
-
-def _indented(line: str) -> Padding:
-    return Padding(Text(line), (0, 0, 0, 2), expand=False)

@@ -11,7 +11,7 @@ from typing import Any
 from batchgen.api.standing import JobReport
 from batchgen.errors import Problem
 from batchgen.report.money import money_data
-from batchgen.report.text import clean, count
+from batchgen.report.text import clean, count, enumerated
 
 
 def job_data(job: JobReport) -> dict[str, Any]:
@@ -34,15 +34,9 @@ def job_data(job: JobReport) -> dict[str, Any]:
     }
 
 
-MOST_NAMED = 20
-"""Jobs that are named in one line on a screen; a program gets all of them."""
-
-
 def named(jobs: Iterable[JobReport]) -> str:
     """``fox, moon and 30 more``."""
-    ids = [clean(job.id) for job in jobs]
-    more = len(ids) - MOST_NAMED
-    return ", ".join(ids[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return enumerated([clean(job.id) for job in jobs])
 
 
 def jobs_listed(jobs: Sequence[JobReport]) -> str:

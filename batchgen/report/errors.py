@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
-from batchgen.errors import BatchgenError, ManifestError, Problem
+from batchgen.errors import BatchgenError, ExitCode, ManifestError, Problem
 from batchgen.report.text import clean
 
 _PACKAGES = ("aiohttp", "anyio", "apsw", "click", "pydantic", "pyyaml", "rich")
@@ -48,6 +48,14 @@ def warning_lines(warnings: Sequence[Problem]) -> list[str]:
 def error_data(error: BatchgenError) -> dict[str, object]:
     """The error for a program."""
     return {"exit_code": int(error.exit_code), "message": error.message, "hint": error.hint}
+
+
+def bug_data(bug: BaseException) -> dict[str, object]:
+    """A bug for a program. It keeps its values for itself: an error of a library may quote a
+    signed URL.
+    """
+    message = f"a bug of batchgen: {type(bug).__name__}"
+    return {"exit_code": int(ExitCode.BUG), "message": message, "hint": None}
 
 
 def refusal_data(error: BatchgenError, name: str | None = None) -> dict[str, object]:

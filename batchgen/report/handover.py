@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from batchgen.errors import BatchgenError, ExitCode
-from batchgen.report.errors import refusal_data
+from batchgen.report.errors import bug_data, refusal_data
 from batchgen.version import VERSION
 
 
@@ -44,14 +44,14 @@ def handover_data(handover: Handover) -> dict[str, Any]:
 
 
 def _error(handover: Handover) -> dict[str, Any]:
-    """A bug keeps its values for itself: an error of a library may quote a signed URL."""
-    error = handover.error
+    error, code = handover.error, handover.exit_code
     if isinstance(error, BatchgenError):
         told = refusal_data(error)
         return {key: told[key] for key in ("error", "problems", "warnings")}
-    code, name = handover.exit_code, type(error).__name__
-    words = code.meaning if code is not ExitCode.BUG else f"a bug of batchgen: {name}"
-    known = {"exit_code": int(code), "message": words, "hint": None} if error else None
+    known: dict[str, object] | None = None
+    if error is not None:
+        known = {"exit_code": int(code), "message": code.meaning, "hint": None}
+        known = bug_data(error) if code is ExitCode.BUG else known
     return {"error": known, "problems": [], "warnings": []}
 
 

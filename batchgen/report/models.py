@@ -9,13 +9,13 @@ from typing import Any
 
 import yaml
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from batchgen.catalog import Catalog, Model, Money, Region
 from batchgen.catalog.cases import Case, settle
 from batchgen.catalog.keys import Key, MediaKey, Parameter, Pixels, Place, Size
+from batchgen.report.lines import indented
 from batchgen.report.money import money_data
 from batchgen.report.text import clean, duration
 
@@ -145,7 +145,7 @@ def _rules(model: Model) -> Iterator[RenderableType]:
     ]
     if lines:
         yield from (Text(), Text("Rules:", style="bold"))
-        yield from (_indented(clean(line)) for line in lines)
+        yield from (indented(clean(line)) for line in lines)
 
 
 def _of(model: Model, case: Case) -> Iterator[str]:
@@ -180,12 +180,12 @@ def _price_lines(model: Model, region: Region) -> Iterator[RenderableType]:
     yield Text(f"price in {region.title} {_per(model)} ({clean(model.prices.source)}):")
     for when, tier, money in prices:
         told = " ".join(filter(None, (str(money), tier, f"({when})" if when else "")))
-        yield _indented(clean(told))
+        yield indented(clean(told))
     if model.prices.sources:
-        yield _indented("the seconds of videos that go in are billed as well")
+        yield indented("the seconds of videos that go in are billed as well")
     check = model.check_model
     if check and (look := check.price(region.currency)):
-        yield _indented(clean(f"{look} for a look by {check.model}, with `detect: true`"))
+        yield indented(clean(f"{look} for a look by {check.model}, with `detect: true`"))
 
 
 def example(model: Model) -> str:
@@ -283,7 +283,3 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def _indented(line: str) -> Padding:
-    return Padding(Text(line), (0, 0, 0, 2), expand=False)

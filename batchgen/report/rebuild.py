@@ -7,15 +7,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
-from batchgen.api.concluding import Conclusion
-from batchgen.api.rebuilding import Rebuilt
+from batchgen.api.rebuilding import Conclusion, Rebuilt
+from batchgen.report.lines import indented
 from batchgen.report.money import money_data, spending
-from batchgen.report.text import clean, count, counts
-
-_NAMED = 20
+from batchgen.report.text import clean, count, counts, enumerated
 
 
 def rebuilt_view(rebuilt: Rebuilt) -> Group:
@@ -28,6 +25,7 @@ def rebuilt_data(rebuilt: Rebuilt) -> dict[str, Any]:
     return {
         "name": rebuilt.name,
         "folder": str(rebuilt.folder),
+        "exit_code": int(rebuilt.exit_code),
         "damage": rebuilt.damage,
         "aside": None if rebuilt.aside is None else str(rebuilt.aside),
         "spent": money_data(rebuilt.spent),
@@ -47,15 +45,16 @@ def _parts(rebuilt: Rebuilt) -> Iterator[RenderableType]:
         yield Text(f"{name}: nothing to mend", style="bold")
         return
     yield Text(f"{name}: the journal was made anew", style="bold")
-    yield _indented(clean(rebuilt.damage))
+    yield indented(clean(rebuilt.damage))
     if rebuilt.aside is not None:
-        yield _indented(f"the old one is kept in {clean(str(rebuilt.aside))}")
+        yield indented(f"the old one is kept in {clean(str(rebuilt.aside))}")
     yield Text(f"{count(len(rebuilt.jobs), 'job')}: {counts(_states(rebuilt.jobs))}")
     for (state, words), jobs in _by_words(rebuilt.jobs).items():
-        yield _indented(f"{state}: {_named(jobs)}: {clean(words)}")
+        names = enumerated([clean(one.job) for one in jobs])
+        yield indented(f"{state}: {names}: {clean(words)}")
     if rebuilt.tasks:
         yield Text("tasks of jobs that nobody knows any more (the service keeps them 24 hours):")
-        yield _indented(", ".join(map(clean, rebuilt.tasks)))
+        yield indented(", ".join(map(clean, rebuilt.tasks)))
     if so_far := spending(rebuilt.spent, rebuilt.reserved, []):
         yield Text(f"money: {so_far}")
     if rebuilt.unsettled:
@@ -73,13 +72,3 @@ def _by_words(jobs: Iterable[Conclusion]) -> dict[tuple[str, str], list[Conclusi
     for one in jobs:
         found.setdefault((str(one.state), one.words), []).append(one)
     return found
-
-
-def _named(jobs: list[Conclusion]) -> str:
-    more = len(jobs) - _NAMED
-    names = ", ".join(clean(one.job) for one in jobs[:_NAMED])
-    return f"{names} and {more:,} more" if more > 0 else names
-
-
-def _indented(line: str) -> Padding:
-    return Padding(Text(line), (0, 0, 0, 2), expand=False)

@@ -6,23 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
-from batchgen.api.retrying import Kept, Retried, Wish
+from batchgen.api.retrying import Choice, Kept, Retried
 from batchgen.api.standing import JobReport
 from batchgen.report.document import job_data, named
+from batchgen.report.lines import indented
 from batchgen.report.money import money_data, totals
 from batchgen.report.text import clean, count
 
-RISKS: Mapping[Wish, str] = {
-    Wish.UNPAID: "failed or cancelled, and not billed",
-    Wish.IN_DOUBT: "in doubt: where the service has taken the lost request after all, the same is"
+RISKS: Mapping[Choice, str] = {
+    Choice.UNPAID: "failed or cancelled, and not billed",
+    Choice.IN_DOUBT: "in doubt: where the service has taken the lost request after all, the same is"
     " bought twice",
-    Wish.EXPIRED: "made and paid for, and no longer to be had: paid for again",
-    Wish.LOST: "a task whose end nobody knows is given up: where it ends well after all, the same"
+    Choice.EXPIRED: "made and paid for, and no longer to be had: paid for again",
+    Choice.LOST: "a task whose end nobody knows is given up: where it ends well after all, the same"
     " is bought twice",
-    Wish.PARTIAL: "paid for again as a whole, with what has come of it",
+    Choice.PARTIAL: "paid for again as a whole, with what has come of it",
 }
 """What is said of the marked jobs, by what marked them."""
 
@@ -42,10 +42,11 @@ def retry_data(retried: Retried) -> dict[str, Any]:
     return {
         "name": retried.name,
         "folder": str(retried.folder),
+        "exit_code": int(retried.exit_code),
         "to_spend": [money_data(total) for total in _prices(one.job for one in retried.marked)],
         "done": retried.done,
         "marked": [
-            {**job_data(one.job), "risk": RISKS[one.wish], "replaced": list(one.replaced)}
+            {**job_data(one.job), "risk": RISKS[one.choice], "replaced": list(one.replaced)}
             for one in retried.marked
         ],
         "kept": [{**job_data(one.job), "why": one.why} for one in retried.kept],
@@ -55,20 +56,20 @@ def retry_data(retried: Retried) -> dict[str, Any]:
 def _parts(retried: Retried) -> Iterator[RenderableType]:
     title = f"{count(len(retried.marked), 'job')} marked" if retried.marked else "nothing marked"
     yield Text(f"{clean(retried.name)}: {title}", style="bold")
-    for wish, jobs in retried.by_wish.items():
+    for choice, jobs in retried.by_choice.items():
         cost = " and ".join(map(str, _prices(jobs))) or "an unknown price"
-        yield _indented(f"{count(len(jobs), 'job')} for {cost} at most: {RISKS[wish]}")
-        yield _indented(named(jobs), deeper=2)
-        if wish is Wish.IN_DOUBT and (unsought := [job for job in jobs if not job.held]):
-            yield _indented(f"{named(unsought)}: {_LOOK_FIRST}", deeper=2)
+        yield indented(f"{count(len(jobs), 'job')} for {cost} at most: {RISKS[choice]}")
+        yield indented(named(jobs), deeper=2)
+        if choice is Choice.IN_DOUBT and (unsought := [job for job in jobs if not job.held]):
+            yield indented(f"{named(unsought)}: {_LOOK_FIRST}", deeper=2)
     if moved := sum(len(one.replaced) for one in retried.marked):
-        yield _indented(f"{count(moved, 'file')} moved to .batchgen/replaced")
+        yield indented(f"{count(moved, 'file')} moved to .batchgen/replaced")
     if retried.marked:
         yield Text("Nothing was sent. Next: `batchgen run` sends them.")
     if retried.kept:
         yield Text("not marked:")
     for why, kept in _by_reason(retried.kept).items():
-        yield _indented(f"{named(one.job for one in kept)}: {why}")
+        yield indented(f"{named(one.job for one in kept)}: {why}")
 
 
 def _by_reason(kept: Iterable[Kept]) -> Mapping[str, list[Kept]]:
@@ -80,7 +81,3 @@ def _by_reason(kept: Iterable[Kept]) -> Mapping[str, list[Kept]]:
 
 def _prices(jobs: Iterable[JobReport]) -> list[Any]:
     return totals(job.price for job in jobs)
-
-
-def _indented(line: str, *, deeper: int = 0) -> Padding:
-    return Padding(Text(line), (0, 0, 0, 2 + deeper), expand=False)

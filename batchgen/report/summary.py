@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from batchgen.api.standing import CHANGED, JobReport
 from batchgen.api.summary import Summary
 from batchgen.core.lifecycle import State
 from batchgen.errors import ExitCode
-from batchgen.report.document import jobs_data
-from batchgen.report.errors import error_data
+from batchgen.report.document import adopted_words, jobs_data
+from batchgen.report.errors import bug_data, error_data
+from batchgen.report.lines import indented
 from batchgen.report.money import money_data, spending
 from batchgen.report.stops import stops
 from batchgen.report.text import clean, clipped, count, counts, duration, moment, size
@@ -23,7 +23,6 @@ from batchgen.report.troubles import troubles
 
 _MOST_WAITING = 10
 """Jobs at the service that are named; --json has them all."""
-_ADOPTED = "the answer to the request was lost, and its task was found at the service"
 
 
 def summary_view(summary: Summary) -> Group:
@@ -54,9 +53,15 @@ def summary_data(summary: Summary) -> dict[str, Any]:
         "budget": money_data(summary.budget),
         "budget_reached": summary.budget_reached,
         "missing": money_data(summary.missing) if summary.budget_reached else None,
-        "error": error_data(summary.error) if summary.error else None,
+        "error": _error(summary),
         **jobs_data(summary.jobs),
     }
+
+
+def _error(summary: Summary) -> dict[str, object] | None:
+    if summary.bug is not None:
+        return bug_data(summary.bug)
+    return error_data(summary.error) if summary.error else None
 
 
 def _all_there(summary: Summary) -> Text:
@@ -73,18 +78,18 @@ def _parts(summary: Summary) -> Iterator[RenderableType]:
     reasons = stops(summary)
     for advice, those in reasons.items():
         yield from (Text(f"stopped: {clipped(reason)}", style="yellow") for reason in those)
-        yield _advice(advice)
+        yield indented(advice, style="dim")
     yield from _ended_early(summary)
     yield from _to_fetch(summary)
     if summary.unfinished:
         stuck = bool(reasons) or summary.error is not None or summary.disk_needed is not None
-        how = "when that is put right" if stuck else "run the same command again"
+        how = "put that right, then run again" if stuck else "run the same command again"
         yield Text(
             f"{count(len(summary.unfinished), 'job')} to go on with: {how}."
             " Nothing is bought twice."
         )
     if summary.adopted:
-        yield Text(f"{count(summary.adopted, 'job')} adopted: {_ADOPTED}")
+        yield Text(adopted_words(summary.adopted))
     files = sum(len(job.files) for job in summary.jobs)
     news = f" ({summary.saved:,} of them new)" if 0 < summary.saved < files else ""
     yield Text(f"{count(files, 'result')}{news} in {clean(str(summary.folder))}")
@@ -99,10 +104,14 @@ def _ended_early(summary: Summary) -> Iterator[RenderableType]:
         free = "" if summary.disk_free is None else f", and {size(summary.disk_free)} are free"
         needed = f"the results of the jobs left may need {size(summary.disk_needed)}{free}"
         yield Text(f"stopped: {needed}", style="yellow")
-        yield _advice("Free some space, or choose another disk with --output; then run again.")
+        yield indented(
+            "Free some space, or choose another disk with --output; then run again.", style="dim"
+        )
     if summary.failing:
         yield Text("stopped: one job after another failed, as many as the manifest bears")
-        yield _advice("Nothing more was sent. Look at what the service said, then run again.")
+        yield indented(
+            "Nothing more was sent. Look at what the service said, then run again.", style="dim"
+        )
 
 
 def _to_fetch(summary: Summary) -> Iterator[RenderableType]:
@@ -111,30 +120,30 @@ def _to_fetch(summary: Summary) -> Iterator[RenderableType]:
     if not waiting:
         return
     first = f"{moment(waiting[0].deadline)}" if waiting[0].deadline else ""
-    yield Text(f"{count(len(waiting), 'job')} paid for and not fetched; fetch the first by {first}")
+    sent = f"{count(len(waiting), 'job')} sent and not fetched; what is made of them is paid for"
+    yield Text(f"{sent}: fetch the first by {first}")
     for job in waiting[:_MOST_WAITING]:
         task = f", task {clean(job.task_id)}" if job.task_id else ""
         until = moment(job.deadline or 0.0)
-        yield Padding(Text(f"{until}: {clean(job.id)}{task}"), (0, 0, 0, 2), expand=False)
+        yield indented(f"{until}: {clean(job.id)}{task}")
     if (more := len(waiting) - _MOST_WAITING) > 0:
-        yield Padding(Text(f"and {more:,} more"), (0, 0, 0, 2), expand=False)
-    yield _advice("batchgen collect fetches them and sends nothing; so does the next run, first.")
-
-
-def _advice(words: str) -> Padding:
-    return Padding(Text(words, style="dim"), (0, 0, 0, 2), expand=False)
+        yield indented(f"and {more:,} more")
+    yield indented(
+        "batchgen collect fetches them and sends nothing; so does the next run, first.", style="dim"
+    )
 
 
 def _headline(summary: Summary) -> str:
-    return counts(
+    changed = f"; {len(summary.changed):,} of these changed too late" if summary.changed else ""
+    numbers = counts(
         {
             "done": summary.count(State.DONE),
             "failed": len(summary.failed),
             "in need of a person": len(summary.need_a_person),
-            "changed too late": len(summary.changed),
             "unfinished": len(summary.unfinished),
         }
     )
+    return f"{numbers}{changed}"
 
 
 def _named(summary: Summary) -> Iterator[JobReport]:

@@ -8,7 +8,7 @@ name look like another, and lone surrogates cannot be encoded at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 _BREAKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
@@ -64,6 +64,12 @@ def size(number: int) -> str:
 def count(number: int, noun: str) -> str:
     """``1 job``, ``1,200 jobs``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def enumerated(names: Sequence[str], most: int = 20) -> str:
+    """``fox, moon and 30 more``: a program gets all of them. The names are clean already."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def counts(numbers: Mapping[str, int]) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from batchgen.api.standing import CHANGED, JobReport
 from batchgen.core.lifecycle import State
+from batchgen.report.lines import indented
 from batchgen.report.text import clean, clipped, count, moment
 
 HELD = "in doubt, held"
@@ -20,15 +20,15 @@ ADVICE: Mapping[str, str] = {
     " taken: look in the service's console for a task of this model at that time. The next run"
     " looks once more; only `batchgen retry --in-doubt` sends it again, which may buy it twice.",
     State.IN_DOUBT: "The answer to the request was lost: it may have been taken, and paid for."
-    " batchgen never sends it again by itself before that is settled: the next `batchgen run` or"
+    " batchgen never sends it again by itself before that is settled: every `batchgen run` and"
     " `batchgen collect` looks for its task at the service. So can you, in its console.",
     State.EXPIRED: "Made and paid for, but the service keeps results for 24 hours only."
     " `batchgen retry --expired` has them bought again.",
     State.LOST: "The service says it does not know a task that it made. The next run asks again;"
     " its support may know more, with the task's id. `batchgen retry --lost` gives it up, which may"
     " buy it twice.",
-    State.PARKED: "It stays as it is until the next run, which looks again. `batchgen retry --lost`"
-    " gives it up, which may buy it twice.",
+    State.PARKED: "Put right what stands in its way, if you can; the next `batchgen run` or"
+    " `batchgen collect` looks again. `batchgen retry --lost` gives it up, which may buy it twice.",
     State.CANCELED: "Cancelled at the service, and not billed. `batchgen retry` has it sent again"
     " by the next run.",
     CHANGED: "Changed in the manifest after it was paid for: the result as bought stays."
@@ -51,8 +51,8 @@ def troubles(jobs: Iterable[JobReport]) -> Iterator[RenderableType]:
     for kind, those in found.items():
         if those:
             yield Text(f"{count(len(those), 'job')} {kind}", style=_style(kind))
-            yield from (_indented(line) for line in _stories(those))
-            yield _indented(ADVICE[kind], style="dim")
+            yield from (indented(line) for line in _stories(those))
+            yield indented(ADVICE[kind], style="dim")
 
 
 def _kind(job: JobReport) -> str | None:
@@ -81,8 +81,5 @@ def _words(job: JobReport) -> str:
     task = f", task {clean(job.task_id)}" if job.task_id else ""
     sent = f", sent {moment(job.submitted_at)}" if job.submitted_at else ""
     again = f", looked for again at {moment(job.look_again_at)}" if job.look_again_at else ""
-    return f"{job.model}{task}{sent}{again}" + (f": {said}" if said else "")
-
-
-def _indented(line: str, *, style: str = "") -> Padding:
-    return Padding(Text(line, style=style), (0, 0, 0, 2), expand=False)
+    kept = f", made, and kept there until {moment(job.deadline)}" if job.deadline else ""
+    return f"{job.model}{task}{sent}{again}{kept}" + (f": {said}" if said else "")

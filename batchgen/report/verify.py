@@ -6,23 +6,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from batchgen.api.verifying import Fate, Finding, Verification
 from batchgen.catalog import Money
 from batchgen.report.errors import error_data
+from batchgen.report.lines import indented
 from batchgen.report.money import money_data, totals
-from batchgen.report.text import clean, count
+from batchgen.report.text import clean, count, size
 
 MOST_NAMED = 50
 """Files that are named one by one on a screen; a program gets all of them."""
 
-_MEGABYTE = 1_000_000
-
 _ADVICE: Mapping[Fate, str] = {
-    Fate.LOST: "Paid for, and the service no longer has it. Put a good copy back under its name, or"
-    " buy the job anew: `batchgen retry --expired`, then `batchgen run`.",
+    Fate.EXPIRED: "Paid for, and the service no longer has it. Put a good copy back under its name,"
+    " or buy the job anew: `batchgen retry --expired`, then `batchgen run`.",
     Fate.TO_FETCH: "`batchgen verify` or `batchgen collect` fetches it again, free of charge, while"
     " the service has it.",
     Fate.TO_WRITE: "`batchgen verify` writes it again from the journal.",
@@ -45,7 +43,7 @@ def verify_data(verification: Verification) -> dict[str, Any]:
         "jobs": verification.jobs,
         "files": verification.files,
         "bytes": verification.bytes,
-        "lost": [money_data(total) for total in _costs(findings, Fate.LOST)],
+        "expired": [money_data(total) for total in _costs(findings, Fate.EXPIRED)],
         "findings": [
             {
                 "job": one.job,
@@ -61,11 +59,14 @@ def verify_data(verification: Verification) -> dict[str, Any]:
 
 
 def _parts(verification: Verification) -> Iterator[RenderableType]:
+    name = clean(verification.name)
+    if not verification.files:
+        yield Text(f"{name}: nothing was saved yet", style="bold")
+        return
     looked = f"{count(verification.files, 'file')} of {count(verification.jobs, 'job')}"
-    size = f"{verification.bytes / _MEGABYTE:,.1f} MB"
     wrong = len(verification.findings)
     told = f"{count(wrong, 'file')} not as saved" if wrong else "all as they were saved"
-    yield Text(f"{clean(verification.name)}: {looked} looked at, {size}: {told}", style="bold")
+    yield Text(f"{name}: {looked} looked at, {size(verification.bytes)}: {told}", style="bold")
     for fate in Fate:
         those = [one for one in verification.findings if one.fate is fate]
         if those:
@@ -73,22 +74,18 @@ def _parts(verification: Verification) -> Iterator[RenderableType]:
 
 
 def _fate(fate: Fate, findings: list[Finding]) -> Iterator[RenderableType]:
-    costs = " and ".join(map(str, _costs(findings, Fate.LOST)))
+    costs = " and ".join(map(str, _costs(findings, Fate.EXPIRED)))
     style = "green" if fate is Fate.MENDED else "bold yellow"
     yield Text(f"{count(len(findings), 'file')} {fate}" + (f": {costs}" if costs else ""), style)
     for one in findings[:MOST_NAMED]:
-        yield _indented(f"{clean(one.file)} (job {clean(one.job)}): {one.flaw}")
+        yield indented(f"{clean(one.file)} (job {clean(one.job)}): {one.flaw}")
     if (more := len(findings) - MOST_NAMED) > 0:
-        yield _indented(f"and {more:,} more; --json names them")
+        yield indented(f"and {more:,} more; --json names them")
     if fate in _ADVICE:
-        yield _indented(_ADVICE[fate])
+        yield indented(_ADVICE[fate])
 
 
 def _costs(findings: Iterable[Finding], fate: Fate) -> list[Money]:
     """Of each job once, however many of its files are meant."""
     by_job = {one.job: one.cost for one in findings if one.fate is fate}
     return totals(by_job.values())
-
-
-def _indented(line: str) -> Padding:
-    return Padding(Text(line), (0, 0, 0, 2), expand=False)

@@ -22,7 +22,7 @@ import logging
 import math
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 from anyio.abc import TaskGroup
@@ -91,10 +91,11 @@ class Loop:
         give_up: float,
         free: Callable[[], int | None],
         service_time: Callable[[], float | None],
+        endpoint: Callable[[], str],
         on_progress: Callable[[Progress], None],
     ) -> None:
         """``free`` tells the bytes that are free for results, ``service_time`` what the service's
-        clock showed in its newest answer.
+        clock showed in its newest answer, ``endpoint`` which host and key are asked now.
         """
         self._batch = batch
         self._journal = journal
@@ -105,6 +106,7 @@ class Loop:
         self._look_at_disk_at = -math.inf
         self._service_time = service_time
         self._service_time_seen: float | None = None
+        self._endpoint = endpoint
         self._on_progress = on_progress
         self._stopping = False
         self._patience = PATIENCE
@@ -166,6 +168,7 @@ class Loop:
         while not self._stopping:
             now = self._clock.now()
             self._look_around(now)
+            await self._note_key(now)
             decision = self._batch.decide(now)
             await self._write_down(decision)
             for action in decision.actions:
@@ -185,6 +188,14 @@ class Loop:
         if seen is not None and seen != self._service_time_seen:
             self._service_time_seen = seen
             self._batch.see_service_time(now, seen)
+
+    async def _note_key(self, now: float) -> None:
+        """A key that was read anew in mid-run may be another account's."""
+        known, here = self._batch.standing.connected, self._endpoint()
+        if known is not None and known.endpoint != here:
+            changed = replace(known, at=now, endpoint=here)
+            self._batch.after(changed)
+            await self._journal.commit((changed,))
 
     def _tell(self, progress: Progress) -> None:
         """Whoever watches must not decide the fate of what is paid for."""

@@ -10,7 +10,7 @@ from typing import Any
 from batchgen.catalog import Model
 from batchgen.core import facts as f
 from batchgen.core.job import Job
-from batchgen.core.policy import RETENTION, Policy, backoff
+from batchgen.core.policy import Policy, backoff
 from batchgen.dashscope.answers import NoAnswer, Task, TaskStatus
 from batchgen.dashscope.client import Service
 from batchgen.dashscope.refusals import RefusalKind
@@ -72,13 +72,20 @@ class Poller:
                 return Outcome(heard=True)
 
     def _unknown(self, job: Job, says: dict[str, Any]) -> tuple[f.Fact, ...]:
-        """UNKNOWN: not there, not ours, or older than the service remembers."""
+        """UNKNOWN: not there, not ours, or older than the service remembers.
+
+        Results are kept for a day after their task has ended, which may be hours after the submit;
+        and only who asks with the key that made the task can be told that they are gone.
+        """
         age = (says["at"] - job.submitted_at) * self._policy.service_speed
-        if says["at"] > job.expires if job.rendered else age > RETENTION:
-            reason = "the service has forgotten the task: results are kept for 24 hours"
-            return (f.Expired(**says, reason=reason),)
         if age <= self._policy.unknown_grace:
             return ()
+        if job.endpoint not in {None, self._service.endpoint}:
+            reason = "the service does not know the task, which was made with another key or region"
+            return (f.Lost(**says, reason=reason),)
+        if says["at"] > job.expires if job.rendered else age > self._policy.gone_after:
+            reason = "the service has forgotten the task: results are kept for 24 hours"
+            return (f.Expired(**says, reason=reason),)
         reason = "the service does not know the task it made; was the key or region changed?"
         return (f.Lost(**says, reason=reason),)
 

@@ -53,12 +53,10 @@ MANY = 20
 class Searcher:
     """Turns the doubts of one account and model into facts."""
 
-    def __init__(self, errand: Errand, service: Service, batch: Batch, *, stand_in: bool) -> None:
-        """``stand_in``: the service's clock may run at any speed."""
+    def __init__(self, errand: Errand, service: Service, batch: Batch) -> None:
         self._errand = errand
         self._service = service
         self._batch = batch
-        self._stand_in = stand_in
 
     async def search(self, action: Search) -> Outcome:
         """One look at the list of the lane's tasks."""
@@ -81,7 +79,7 @@ class Searcher:
             rows=rows,
             asked_at=asked_at,
             service_now=inquiry.service_time,
-            stand_in=self._stand_in,
+            endpoint=self._service.endpoint,
         )
         sought = [self._sought(job, model) for job in doubts]
         reconciliation = Reconciliation(self._batch.standing, lane, look, sought)

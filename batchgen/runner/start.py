@@ -38,7 +38,11 @@ async def start(
     give_up: float,
     on_progress: Callable[[Progress], None],
 ) -> AsyncIterator[Loop]:
-    """A loop that is ready to run, with its connections, which end with the context."""
+    """A loop that is ready to run, with its connections, which end with the context.
+
+    Where it may buy something the service's clock is looked at first: should the answer to the very
+    first request be lost, its task is told by when it was made.
+    """
     links = journal.links()
     private = is_private(base_url)
     async with (
@@ -50,11 +54,13 @@ async def start(
             Uploader(errand, service, storage, batch.standing),
             Inspector(errand, service, batch.standing),
             Submitter(errand, service, batch.standing, labels=private),
-            Searcher(errand, service, batch, stand_in=private),
+            Searcher(errand, service, batch),
             Poller(errand, service, batch.policy),
             Fetcher(errand, downloader, tree, links),
             Sealer(errand, journal, tree),
         )
+        if batch.buys:
+            await service.look_at_clock()
         yield Loop(
             batch=batch,
             journal=journal,
@@ -64,5 +70,6 @@ async def start(
             give_up=give_up,
             free=tree.free,
             service_time=lambda: service.service_time,
+            endpoint=lambda: service.endpoint,
             on_progress=on_progress,
         )

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -21,15 +18,10 @@ from batchgen.dashscope.endpoint import Secret
 from batchgen.journal import Journal
 from batchgen.manifest import load
 from batchgen.sandbox import Sandbox
-
-_PATH = Path(__file__).parent.parent / "runner" / "conftest.py"
-_SPEC = importlib.util.spec_from_file_location("runner_conftest_for_api", _PATH)
-runner = importlib.util.module_from_spec(_SPEC)
-sys.modules[_SPEC.name] = runner
-_SPEC.loader.exec_module(runner)
+from tests.runner.rehearsal import KEY, START, Rehearsal
 
 
-class Night(runner.Rehearsal):
+class Night(Rehearsal):
     """A manifest, its runs, and what lies between them. ``later`` moves the wall clock."""
 
     later: float = 0.0
@@ -44,16 +36,16 @@ class Night(runner.Rehearsal):
         return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
     def wall(self):
-        return runner.START + self.later + asyncio.get_running_loop().time()
+        return START + self.later + asyncio.get_running_loop().time()
 
     @asynccontextmanager
     async def connect(self):
         async with Sandbox(
             self.folder / "service",
-            keys={runner.KEY: "account"},
+            keys={KEY: "account"},
             region=self.region,
             faults=self.faults,
-            start=runner.START,
+            start=START,
         ) as sandbox:
             yield Endpoint(base_url=sandbox.base_url, key=Secret(self.key))
             self.bill = sandbox.bill()

@@ -1,13 +1,14 @@
-"""Marking jobs to be sent again: what each wish marks, what it keeps, and what it never does."""
+"""Marking jobs to be sent again: what each choice marks, what it keeps, and what it never does."""
 
 from __future__ import annotations
 
 import pytest
 
-from batchgen.api.retrying import Wish
+from batchgen.api.retrying import Choice
+from batchgen.artifacts import Tree
 from batchgen.core import facts as f
 from batchgen.core.policy import HOUR
-from batchgen.errors import BatchHeld, ExitCode, Mistake
+from batchgen.errors import BatchHeld, ExitCode, MachineError, Mistake
 from batchgen.journal import Journal
 from batchgen.report.retry import RISKS, retry_data
 from batchgen.sandbox import Fail, Faults, Partial, Point, Rule
@@ -26,7 +27,7 @@ jobs:
 
 
 def marked(retried):
-    return {one.job.id: one.wish for one in retried.marked}
+    return {one.job.id: one.choice for one in retried.marked}
 
 
 def kept(retried):
@@ -50,7 +51,7 @@ async def test_failed_jobs_are_sent_by_the_next_run(night):
     night.faults, night.bill = Faults(), None
     assert (await night.go()).exit_code is ExitCode.SOME_FAILED, "a rerun does not send it again"
     retried = await night.retry()
-    assert (marked(retried), kept(retried), retried.done) == ({"owl": Wish.UNPAID}, {}, 1)
+    assert (marked(retried), kept(retried), retried.done) == ({"owl": Choice.UNPAID}, {}, 1)
     assert night.bill is None, "nothing was sent"
     assert night.states() == {"owl": "pending", "fox": "done"}
     assert kept(await night.retry()) == {"owl": "it waits to be sent already"}
@@ -73,7 +74,7 @@ async def test_a_lost_answer_is_marked_only_by_its_name(night):
     await lost_answer(night, held=True)
     retried = await night.retry()
     assert (marked(retried), kept(retried)) == ({}, {"owl": "only `--in-doubt` marks it"})
-    assert marked(await night.retry(Wish.IN_DOUBT)) == {"owl": Wish.IN_DOUBT}
+    assert marked(await night.retry(Choice.IN_DOUBT)) == {"owl": Choice.IN_DOUBT}
     assert night.look().reserved == night.look().jobs[0].price
     summary = await night.go()
     assert (summary.exit_code, summary.submitted) == (ExitCode.DONE, 1)
@@ -83,7 +84,7 @@ async def test_a_lost_answer_is_marked_only_by_its_name(night):
 async def test_a_run_that_died_leaves_a_doubt_that_can_be_marked(night):
     """Killed between the request and its answer: marked as in doubt, though no run has looked."""
     await lost_answer(night, held=False)
-    assert marked(await night.retry(Wish.IN_DOUBT, only="o*")) == {"owl": Wish.IN_DOUBT}
+    assert marked(await night.retry(Choice.IN_DOUBT, only="o*")) == {"owl": Choice.IN_DOUBT}
     assert (await night.go()).exit_code is ExitCode.DONE
 
 
@@ -91,11 +92,11 @@ async def test_a_result_that_is_gone_for_good_is_bought_again(night):
     """Deleted beyond the 24 hours: `--expired` marks it, and only it."""
     await night.go(TWO)
     (night.output / "owl.mp4").unlink()
-    assert marked(await night.retry(Wish.EXPIRED)) == {}, "the service still has it"
+    assert marked(await night.retry(Choice.EXPIRED)) == {}, "the service still has it"
     night.later = 30 * HOUR
     assert kept(await night.retry()) == {}
-    retried = await night.retry(Wish.EXPIRED)
-    assert marked(retried) == {"owl": Wish.EXPIRED}
+    retried = await night.retry(Choice.EXPIRED)
+    assert marked(retried) == {"owl": Choice.EXPIRED}
     assert retried.marked[0].replaced == ("owl.json",)
     night.later = 0
     assert (await night.go()).exit_code is ExitCode.DONE
@@ -108,8 +109,8 @@ async def test_a_result_that_is_damaged_for_good_is_bought_again(night):
     path = night.output / "owl.mp4"
     path.write_bytes(bytes(path.stat().st_size))
     night.later = 30 * HOUR
-    retried = await night.retry(Wish.EXPIRED)
-    assert marked(retried) == {"owl": Wish.EXPIRED}
+    retried = await night.retry(Choice.EXPIRED)
+    assert marked(retried) == {"owl": Choice.EXPIRED}
     assert night.replaced == ["owl~1.json", "owl~1.mp4"]
     night.later = 0
     assert (await night.go()).exit_code is ExitCode.DONE
@@ -121,7 +122,7 @@ async def test_a_part_is_bought_again_as_a_whole(night):
     assert (await night.go(PICTURES)).exit_code is ExitCode.SOME_FAILED
     assert kept(await night.retry()) == {"moon": "only `--partial` marks it"}
     night.faults = Faults()
-    await night.retry(Wish.PARTIAL)
+    await night.retry(Choice.PARTIAL)
     assert night.replaced == ["moon-1~1.png", "moon~1.json"]
     summary = await night.go()
     assert (summary.exit_code, summary.saved) == (ExitCode.DONE, 2)
@@ -134,10 +135,10 @@ async def test_a_task_that_nobody_sees_end_is_given_up_by_name(night, end):
     says = {"at": night.wall(), "account": "default", "job": "owl", "attempt": 1}
     night.note(end(**says, reason="nobody knows it"))
     assert kept(await night.retry())["owl"] == "only `--lost` marks it"
-    retried = await night.retry(Wish.LOST, only="owl")
-    assert marked(retried) == {"owl": Wish.LOST}
-    assert retry_data(retried)["marked"][0]["risk"] == RISKS[Wish.LOST]
-    assert "bought twice" in RISKS[Wish.LOST]
+    retried = await night.retry(Choice.LOST, only="owl")
+    assert marked(retried) == {"owl": Choice.LOST}
+    assert retry_data(retried)["marked"][0]["risk"] == RISKS[Choice.LOST]
+    assert "bought twice" in RISKS[Choice.LOST]
 
 
 async def test_what_goes_on_or_is_named_no_more_is_kept(night):
@@ -173,3 +174,24 @@ async def test_a_batch_that_was_never_begun_has_nothing_to_mark(night):
     retried = await night.retry()
     assert (retried.marked, retried.kept) == ((), ())
     assert not night.output.exists()
+
+
+async def test_a_full_disk_leaves_no_job_without_its_files(night, monkeypatch):
+    """The mark comes first: what could not be moved yet is moved by the next run."""
+
+    async def refused(self, name):
+        raise MachineError(f"{name}: no space left")
+
+    await night.go(TWO)
+    path = night.output / "owl.mp4"
+    path.write_bytes(bytes(path.stat().st_size))
+    night.later = 30 * HOUR
+    with monkeypatch.context() as full:
+        full.setattr(Tree, "set_aside", refused)
+        with pytest.raises(MachineError):
+            await night.retry(Choice.EXPIRED)
+    assert (night.states()["owl"], path.exists(), night.replaced) == ("pending", True, [])
+    night.later = 0
+    assert (await night.go()).exit_code is ExitCode.DONE
+    assert night.replaced == ["owl~1.json", "owl~1.mp4"]
+    assert night.bill.tasks_created == 3

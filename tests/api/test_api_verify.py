@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -114,8 +115,8 @@ async def test_what_is_lost_for_good_is_named_with_its_cost(night):
     before, night.later, night.bill = snapshot(night), 30 * HOUR, None
     verification = await night.verify()
     assert found(verification) == {
-        "moon-1.png": (Flaw.CHANGED, Fate.LOST),
-        "moon-2.png": (Flaw.CHANGED, Fate.LOST),
+        "moon-1.png": (Flaw.CHANGED, Fate.EXPIRED),
+        "moon-2.png": (Flaw.CHANGED, Fate.EXPIRED),
     }
     assert verification.exit_code is ExitCode.NEEDS_A_PERSON
     assert verification.findings[0].cost.micro == 50_000
@@ -172,3 +173,17 @@ async def test_no_look_while_a_run_is_at_it(night):
         pytest.raises(BatchHeld),
     ):
         await night.verify()
+
+
+async def test_a_service_that_is_away_keeps_nobody_waiting_for_ever(night):
+    """After the silence that was allowed the batch is let go, and the findings are told."""
+    await night.go(TWO)
+    (night.output / "owl.mp4").unlink()
+    night.faults = Faults(Rule(Point.QUERY, Reset()), Rule(Point.RESULT, Reset()))
+    began = asyncio.get_running_loop().time()
+    verification = await night.verify(give_up=120.0)
+    assert asyncio.get_running_loop().time() - began < 600
+    assert verification.exit_code is ExitCode.UNREACHABLE
+    assert found(verification) == {"owl.mp4": (Flaw.MISSING, Fate.TO_FETCH)}
+    with Journal.open(night.output, kind="sandbox", manifest="film"):
+        pass  # nobody holds it

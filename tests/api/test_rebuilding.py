@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchgen.api.concluding import Retold
-from batchgen.api.retelling import Retelling
+from batchgen.api.rebuilding.concluding import Retold
+from batchgen.api.rebuilding.retelling import Retelling
 from batchgen.core import facts as f
 from batchgen.core.actions import Submit
 from batchgen.core.batch import Batch
@@ -20,9 +18,7 @@ from batchgen.core.lifecycle import UNPAID, State
 from batchgen.core.standing import Standing
 from batchgen.core.wishes import difference
 from batchgen.journal import Kept, Lost, Salvage
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
-from histories import World, policy, wishes
+from tests.core.histories import World, policy, wishes
 
 
 def numbered(facts: list[f.Fact]) -> list[Kept]:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from batchgen.api.retelling import Retelling
-from batchgen.api.testimony import Sidecar
+from batchgen.api.rebuilding.retelling import Retelling
+from batchgen.api.rebuilding.testimony import Sidecar
 from batchgen.artifacts import sidecar
 from batchgen.catalog import Media, Request
 from batchgen.core import facts as f

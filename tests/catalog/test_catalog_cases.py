@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -12,9 +10,7 @@ from pydantic import ValidationError
 from batchgen.catalog import load
 from batchgen.catalog.cases import Case, Condition, settle, together
 from batchgen.catalog.keys import Integer, Switch
-
-sys.path.insert(0, str(Path(__file__).parent))
-from schemas import fits
+from tests.catalog.schemas import fits
 
 CATALOG = load()
 MODELS = CATALOG.models

@@ -8,7 +8,6 @@ should.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -32,9 +31,7 @@ from batchgen.catalog.keys import (
     TypedMedia,
     Words,
 )
-
-sys.path.insert(0, str(Path(__file__).parent))
-from schemas import fits
+from tests.catalog.schemas import fits
 
 CATALOG = load()
 MODELS = CATALOG.models

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from batchgen.catalog import Severity, load
-
-sys.path.insert(0, str(Path(__file__).parent))
-from schemas import fits
+from tests.catalog.schemas import fits
 
 CATALOG = load()
 MODELS = CATALOG.models

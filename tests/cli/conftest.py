@@ -1,10 +1,6 @@
-"""Manifests to run, and the program as a process."""
+"""A manifest to run."""
 
 from __future__ import annotations
-
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -22,26 +18,3 @@ def night(tmp_path, monkeypatch):
     path = tmp_path / "night.yaml"
     path.write_text(TWO_JOBS)
     return path
-
-
-@pytest.fixture
-def start():
-    """Starts the program as a process; all of them have ended when the test has."""
-    started = []
-
-    def start(*arguments, **options):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "batchgen", *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            **options,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from batchgen.cli import main
+from batchgen.errors import ExitCode
 from batchgen.journal import Journal
+from batchgen.runner.fetcher import Fetcher
 
 RUN = ["run", "--sandbox", "--speed", "600", "--quiet"]
 
@@ -81,6 +85,15 @@ def test_what_the_command_prints_is_shown_without_harm(night, capsys):
     assert capsys.readouterr().err == "on finish: sent\non finish: \\x1b[2Jby 0\n"
 
 
+def test_a_command_that_prints_without_end_is_cut(night, capsys):
+    """Some lines are enough for a mail; that there were more is said."""
+    line = "head -c 100000 /dev/zero | tr '\\0' '\\n'"
+    assert main([*RUN, "night.yaml", "--only", "moon", "--on-finish", line]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 21
+    assert told[-1] == "on finish: ... (the rest of what it printed is not shown)"
+
+
 def test_a_summary_on_a_full_disk_costs_nothing_but_itself(night, capsys, monkeypatch):
     """The results are there, the exit code is theirs, and the trouble is said."""
     real = os.fsync
@@ -133,3 +146,42 @@ def test_an_end_that_is_not_reached(night, capsys):
     """A batch that is finished before the hour is finished."""
     assert main([*RUN, "night.yaml", "--only", "moon", "--max-duration", "1d"]) == 0
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("signal", ["INT", "TERM", "HUP"])
+@pytest.mark.fault(139)
+def test_a_signal_while_the_command_runs_ends_the_command_alone(night, signal):
+    """Whoever has sent it, the command itself among them: it is said, and the batch is done."""
+    line = f"kill -{signal} $PPID; exec sleep 600"
+    program = [sys.executable, "-m", "batchgen", *RUN, "night.yaml", "--only", "moon"]
+    ended = subprocess.run(
+        [*program, "--on-finish", line], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "")
+    assert ended.stderr == f"batchgen: the command of --on-finish was ended when SIG{signal} came\n"
+
+
+def test_a_bug_is_told_to_the_owner_with_what_the_batch_came_to(night, capsys, monkeypatch):
+    """One job met it: the other is on disk, the next batch is run, and the summary names both."""
+
+    async def struck(self, job, *rest):
+        raise KeyError("sk-canary")
+
+    night.with_name("twin.yaml").write_text(night.read_text())
+    real = Fetcher.fetch
+    jobs = iter(["fox"])
+
+    async def fetch(self, job, *rest):
+        return await (struck if job.id == next(jobs, None) else real)(self, job, *rest)
+
+    monkeypatch.setattr(Fetcher, "fetch", fetch)
+    asked = [*RUN, "night.yaml", "twin.yaml", "--only", "fox", "--summary", "summary.json"]
+    assert main(asked) == ExitCode.BUG
+    document = told(night.with_name("summary.json"))
+    assert [one["counts"] for one in document["batches"]] == [{"stuck": 1}, {"done": 1}]
+    assert document["batches"][0]["error"]["message"] == "a bug of batchgen: KeyError"
+    assert "sk-canary" not in json.dumps(document)
+    out, err = capsys.readouterr()
+    assert err.count("This is a bug of batchgen") == 1
+    assert "Traceback" in err
+    assert "1 job sent and not fetched" in out

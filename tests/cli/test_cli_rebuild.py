@@ -53,7 +53,8 @@ def test_a_lost_journal_for_a_program(night, finished, capsys):
     assert main(["rebuild", str(night), "--sandbox", "--json"]) == ExitCode.NEEDS_A_PERSON
     told = json.loads(capsys.readouterr().out)
     assert {job["id"]: job["state"] for job in told["jobs"]} == {"fox": "in doubt", "moon": "done"}
-    assert told["damage"] == "the journal was missing"
+    assert told["exit_code"] == ExitCode.NEEDS_A_PERSON
+    assert "the file is missing" in told["damage"]
     assert (
         told["spent"]["amount"]
         == json.loads((finished / "moon.json").read_text())["cost"]["amount"]
@@ -71,3 +72,14 @@ def test_a_file_that_is_not_what_its_sidecar_says_is_named(night, finished, caps
     assert main(["rebuild", str(night), "--sandbox"]) == ExitCode.DONE
     told = capsys.readouterr().out
     assert "moon-1.png is not what its sidecar says: batchgen verify" in told
+
+
+@pytest.mark.parametrize("command", ["status", "plan"])
+def test_a_view_of_a_lost_journal_promises_nothing(night, finished, capsys, command):
+    """Results without a journal are no new jobs: exit 6, and the command that helps."""
+    for path in (finished / ".batchgen").iterdir():
+        if path.is_file():
+            path.unlink()
+    assert main([command, str(night), "--sandbox"]) == ExitCode.MACHINE
+    out, err = capsys.readouterr()
+    assert (out, "batchgen rebuild" in err) == ("", True)

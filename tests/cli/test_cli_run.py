@@ -144,6 +144,10 @@ def test_the_second_signal_leaves_at_once(night, start, monkeypatch, capsys):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/api/v1"
         process = start("run", "--base-url", url, "--only", "fox", "night.yaml")
+        question, _ = silent.accept()
+        with question:
+            assert question.recv(4) == b"GET ", "what time it is there, before anything is sent"
+            question.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
         connection, _ = silent.accept()
         with connection:
             assert connection.recv(4) == b"POST"

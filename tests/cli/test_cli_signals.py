@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import anyio
 import pytest
@@ -58,3 +60,32 @@ async def test_nohup_is_respected(nohup):
         await stopped.wait()
         tasks.cancel_scope.cancel()
     assert told == [ExitCode.SIGINT]
+
+
+EARLY = """
+import os, signal, sys
+from batchgen.cli import main
+
+class Struck:
+    def find_spec(self, name, path=None, target=None):
+        if name == "batchgen.cli.batches":
+            os.kill(os.getpid(), signal.{name})
+
+sys.meta_path.insert(0, Struck())
+sys.argv[1:] = ["run", "night.yaml", "--sandbox"]
+sys.exit(main())
+"""
+
+
+@pytest.mark.fault(131)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_while_the_heavy_part_is_read(night, name):
+    """Whoever is told to go before anything is begun says so, with the code of the signal."""
+    ended = subprocess.run(
+        [sys.executable, "-c", EARLY.replace("{name}", name)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (128 + signal.Signals[name], "")
+    assert ended.stderr.strip() == "batchgen: interrupted"

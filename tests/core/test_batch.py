@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,9 +16,7 @@ from batchgen.core.batch import Batch
 from batchgen.core.lifecycle import SETTLED, STEPS, State
 from batchgen.core.policy import LONGEST_PAUSE, RetryPolicy
 from batchgen.core.wishes import Wish, difference
-
-sys.path.insert(0, str(Path(__file__).parent))
-from histories import SIZE, World, needy, policy, wishes
+from tests.core.histories import SIZE, World, needy, policy, wishes
 
 BUDGET = 450
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,9 +12,7 @@ from batchgen.core import facts as f
 from batchgen.core.actions import Poll, Submit
 from batchgen.core.lifecycle import State
 from batchgen.core.wishes import Wish
-
-sys.path.insert(0, str(Path(__file__).parent))
-from histories import World, needy, wishes
+from tests.core.histories import World, needy, wishes
 
 
 @st.composite

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 from batchgen.core import facts as f
 from batchgen.core.actions import Poll, Submit
 from batchgen.core.job import Job
 from batchgen.core.lifecycle import State
-
-sys.path.insert(0, str(Path(__file__).parent))
-from histories import SIZE, World, wishes
+from tests.core.histories import SIZE, World, wishes
 
 
 def room_for(count: int, **changes) -> World:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+from itertools import combinations
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchgen.core.prompts import likeness, normalised, repeats, resembles
@@ -55,6 +58,81 @@ def test_clearly_other_prompts_are_no_neighbours():
     """Also where they speak of the same things."""
     assert not resembles("A dog sleeps under the table", "A cat sings on the roof at night")
     assert not resembles("A red fox runs", "Seven swans on a lake, seen from above, in the rain")
+
+
+@pytest.mark.parametrize(
+    ("told", "sent"),
+    [
+        ("一只猫.", "一只猫。"),
+        ("猫在跑", "貓在跑"),
+        ("猫-狗", "猫—狗"),
+        ("猫?跑", "猫🐱跑"),
+        ("Red fax", "Red fox"),
+        ("cafe 5?", "Café 5€"),
+        ("&quot;Hi&quot; &quot;Yo&quot; &amp; so", '"Hi" "Yo" & so'),
+        ("a&lt;b&gt;c", "a<b>c"),
+        ("A red fox", "A red fox!!!"),
+        ("?!", "!?"),
+    ],
+)
+def test_a_short_prompt_that_was_changed_on_its_way_is_near(told, sent):
+    """A letter, a sign, a way of writing: however short it is."""
+    assert resembles(told, sent)
+
+
+STYLE = "cinematic, shallow depth of field, 35 mm"
+SERIES = [
+    "A red fox crosses a frozen river at dawn",
+    "An old tram climbs a steep hill in the morning fog",
+    "Two owls argue about the weather on a telephone wire",
+    "A lighthouse keeper reads letters by candle light",
+    "Rain falls on the tin roof of an empty market",
+    "一只红色的狐狸在雪地里奔跑",
+    "两只猫头鹰在电线上聊天",
+    "A stamp.",
+    "Noodles",
+]
+
+
+@pytest.mark.parametrize("style", ["", f", {STYLE}"])
+def test_prompts_of_one_series_are_no_neighbours(style):
+    """Else every doubt would be held as soon as anybody else makes tasks."""
+    for one, other in combinations(SERIES, 2):
+        if style and min(len(one), len(other)) < 20:
+            continue  # what they share is most of them
+        assert not resembles(one + style, other + style), (one, other)
+
+
+letters = st.text("abcdefghijklmnopqrstuvwxyz 猫狗雨\uff0c。!?", min_size=1, max_size=120)
+
+
+@settings(max_examples=300)
+@given(st.data(), letters)
+def test_three_edits_make_no_other_prompt(data, sent):
+    """Whatever is changed, added or left out, and wherever."""
+    told = sent
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(told)))
+        put = data.draw(st.sampled_from(["", "x", "犬", "."]))
+        told = told[:at] + put + told[at + data.draw(st.integers(0, 1)) :]
+    assert resembles(told, sent)
+
+
+@given(letters)
+def test_writing_alone_makes_no_other_prompt(sent):
+    """Case, HTML, spaces and signs."""
+    for told in (sent.upper(), html.escape(sent), " ".join(sent), sent.replace("\uff0c", ",")):
+        assert resembles(told, sent)
+
+
+@given(st.lists(st.sampled_from("abcdefghij"), min_size=24, unique=False))
+def test_what_shares_no_letter_is_another_prompt(letters):
+    """Of any length above the shortest."""
+    sent = "".join(letters)
+    assert not resembles(sent.translate(OTHERS), sent)
+
+
+OTHERS = str.maketrans("abcdefghij", "klmnopqrst")
 
 
 @given(st.text(), st.text())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +10,7 @@ from batchgen.core import facts as f
 from batchgen.core.actions import Poll, Search, Submit
 from batchgen.core.job import IllegalStep
 from batchgen.core.lifecycle import NEEDS_A_PERSON, State
-
-sys.path.insert(0, str(Path(__file__).parent))
-from histories import World, wishes
+from tests.core.histories import World, wishes
 
 ADOPT, ABSENT, IN_VAIN, UNTOLD, BLIND, HOLD = range(6)
 LOST = 3
@@ -244,7 +240,7 @@ def test_a_job_that_is_bought_again_has_all_its_retries():
 
 
 def test_the_newest_of_the_services_clock_is_written_down_with_a_submit():
-    """Nothing before the first answer; later what the last one told."""
+    """Nothing before the first answer; later what the last one told, and what has gone by since."""
     world = World.of(5)
     first, second = submits(world)
     for submit in (first, second):
@@ -254,4 +250,30 @@ def test_the_newest_of_the_services_clock_is_written_down_with_a_submit():
     world.now += 1
     third = submits(world)[0]
     jobs = world.batch.standing.jobs
-    assert [jobs[submit.job].service_time for submit in (first, third)] == [None, 5000.0]
+    assert [jobs[submit.job].service_time for submit in (first, third)] == [None, 5001.0]
+
+
+def test_a_request_remembers_to_which_host_and_with_which_key_it_was_sent():
+    """Whatever is asked later; and one that is sent again, the newest place."""
+    world = alike("fox", "owl")
+    jobs = world.batch.standing.jobs
+    assert jobs["job0"].endpoint is None, "nobody noted it"
+    world.note(f.Connected(at=world.now, account="a", endpoint="here"))
+    assert sent(world) == ["job1"]
+    world.note(f.Connected(at=world.now, account="a", endpoint="there"))
+    assert (jobs["job0"].endpoint, jobs["job1"].endpoint) == (None, "here")
+    search(world, IN_VAIN)
+    world.now += 30
+    search(world, ABSENT)
+    assert sent(world) == ["job0"]
+    assert jobs["job0"].endpoint == "there"
+
+
+def test_a_run_that_may_buy_something_says_so():
+    """Then the service's clock is looked at first. Not where it only collects, or seeks."""
+    assert World.of(2).batch.buys
+    world = alike("fox")
+    assert not world.batch.buys
+    world = World.of(1)
+    world.run(lambda _action: 0)
+    assert not world.batch.buys

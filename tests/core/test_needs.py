@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +13,7 @@ from batchgen.core.lifecycle import State
 from batchgen.core.needs import MOST_LOST, Preparation
 from batchgen.core.policy import LONGEST_PAUSE
 from batchgen.core.wishes import Wish, difference
-
-sys.path.insert(0, str(Path(__file__).parent))
-from histories import World, check, upload, wishes
+from tests.core.histories import World, check, upload, wishes
 
 HOUR = 3600.0
 

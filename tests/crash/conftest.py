@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-HERE = Path(__file__).parent
-
-for folder in (HERE, HERE.parent / "soak"):
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-
-import stage as scenery  # noqa: E402 - found only now
+from tests.crash import stage as scenery
 
 
 @pytest.fixture(scope="session")

@@ -12,13 +12,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from points import DEATH, Point
-from witnesses import Ledger, broken_at_the_end, broken_by_a_death
+from tests.crash.points import DEATH, Point
+from tests.promises.oracle import broken_at_the_end, broken_by_a_death
+from tests.promises.witnesses import Service
 
 SPEED = 2_000
 """Seconds of the service in one of ours: a video takes some hundredths of one, and a day 43."""
 
 ACCOUNTS = 2_000
+
+CHECKOUT = Path(__file__).parents[2]
 
 _SERVICE = """
 import asyncio, sys
@@ -26,7 +29,7 @@ from pathlib import Path
 from batchgen.sandbox import Sandbox
 
 async def main(folder, speed, accounts):
-    keys = {f"sk-{number}": f"account-{number}" for number in range(accounts)}
+    keys = {f"sk-stage-0123456789abcdef-{n}": f"account-{n}" for n in range(accounts)}
     async with Sandbox(folder, speed=speed, keys=keys) as sandbox:
         print(sandbox.base_url, flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -67,11 +70,15 @@ class Batch:
         return self.folder / "output" / "film"
 
     @property
+    def key(self) -> str:
+        return f"sk-stage-0123456789abcdef-{self.account}"
+
+    @property
     def environment(self) -> dict[str, str]:
         """What leads the program to the service, under the batch's own account."""
         return {
-            "DASHSCOPE_HTTP_BASE_URL": self.stage.ledger.base_url,
-            "DASHSCOPE_API_KEY": f"sk-{self.account}",
+            "DASHSCOPE_HTTP_BASE_URL": self.stage.service.base_url,
+            "DASHSCOPE_API_KEY": self.key,
         }
 
     def run(self, *, die_at: Point | None = None) -> Run:
@@ -92,11 +99,12 @@ class Batch:
         return Run(code, points, said.read_text())
 
     def broken_by_a_death(self) -> list[str]:
-        return broken_by_a_death(self.output, self.stage.ledger)
+        return broken_by_a_death(self.output, self.stage.service, key=self.key)
 
     def broken_at_the_end(self) -> list[str]:
-        bought = self.stage.ledger.count(f"account-{self.account}")
-        return broken_at_the_end(self.output, self.stage.ledger, jobs=self.film.files, count=bought)
+        service, jobs = self.stage.service, self.film.files
+        count = service.count(f"account-{self.account}")
+        return broken_at_the_end(self.output, service, jobs=jobs, count=count, key=self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +130,7 @@ class Stage:
     """The service and the process whose children die."""
 
     folder: Path
-    ledger: Ledger
+    service: Service
     victim: subprocess.Popen[str]
     numbers: Iterator[int] = field(default_factory=count)
 
@@ -143,18 +151,18 @@ class Stage:
 def stage(folder: Path) -> Iterator[Stage]:
     """Both processes, for the time of a block."""
     service = [sys.executable, "-c", _SERVICE, str(folder / "service"), str(SPEED), str(ACCOUNTS)]
-    victim = [sys.executable, str(Path(__file__).with_name("victim.py"))]
+    victim = [sys.executable, "-m", "tests.crash.victim"]
     with _process(service) as serving, _process(victim) as dying:
         assert serving.stdout
         base_url = serving.stdout.readline().strip()
-        yield Stage(folder, Ledger(base_url, folder / "service"), dying)
+        yield Stage(folder, Service(folder / "service", base_url), dying)
 
 
 @contextmanager
 def _process(command: list[str]) -> Iterator[subprocess.Popen[str]]:
     """A process that ends when nobody speaks to it any more."""
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=CHECKOUT) as process:
         try:
             yield process
         finally:

@@ -12,7 +12,8 @@ import subprocess
 import sys
 
 import pytest
-from stage import Film
+
+from tests.crash.stage import Film
 
 SHOTS = [f"shot-{number:02}" for number in range(12)]
 MODELS = ["model: wan2.2-t2v-plus, size: 624*624", "model: wan2.2-t2i-flash, size: 512*512"]

@@ -13,7 +13,8 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
-from test_deaths import PART, PICTURE, POST, some_of
+
+from tests.crash.test_deaths import PART, PICTURE, POST, some_of
 
 SIZE = 128 << 20
 """Bytes of the file system, nearly all of them holes: more than batchgen keeps free."""

@@ -21,12 +21,11 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from points import Point, Watch
-
 # Beside the rest, what a run would import only when it comes to it.
 import batchgen.runner.start  # noqa: F401
 from batchgen.api import Settings, run
 from batchgen.manifest import load
+from tests.crash.points import Point, Watch
 
 
 def main() -> None:

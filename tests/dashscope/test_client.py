@@ -83,7 +83,6 @@ async def test_a_submit_is_what_the_documentation_shows(serve, accepting):
 
 
 @pytest.mark.fault(25)
-@pytest.mark.fault(25)
 async def test_each_post_has_a_connection_of_its_own(serve, accepting):
     """A POST never goes over a connection that the service may just have closed."""
     server = await serve(accepting)

@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 
 from batchgen.dashscope.answers import Canceled, ListedTask, NoAnswer, Refused, TaskPage
 from batchgen.dashscope.client import Service
-from batchgen.dashscope.endpoint import Secret
+from batchgen.dashscope.endpoint import Secret, fingerprint
 from batchgen.dashscope.refusals import RefusalKind
 from batchgen.dashscope.wire import read_cancel, read_page
 
@@ -126,6 +126,28 @@ def test_the_last_page_is_told_by_the_rows_as_well(listed):
     assert page_of({**listed, "total_page": 7}).pages == 7
 
 
+def test_a_full_page_is_never_the_last(listed):
+    """However few it counts: it may have counted itself alone. A page that is not full may be."""
+    del listed["total_page"]
+    full = {**listed, "data": listed["data"][:2], "page_size": 2, "total": 2}
+    assert page_of(full).pages == 2
+    assert page_of({**full, "page_no": 7}, page=7).pages == 8
+    assert page_of({**full, "data": listed["data"][:1], "total": 1}).pages == 1
+    assert page_of({**full, "data": [], "total": 2, "page_no": 2}, page=2).pages == 1
+
+
+@pytest.mark.parametrize(("hours", "is_read"), [(0, True), (8, False), (-8, True)])
+def test_a_page_from_the_future_is_none(answer, listed, hours, is_read):
+    """A task that is younger than the page itself: its times are no times of the service's clock,
+    so nobody can say which task is whose.
+    """
+    date = CIMultiDict({"Date": "Mon, 26 Jan 2026 07:04:09 GMT"})
+    for row in listed["data"]:
+        row["gmt_create"] += hours * 3_600_000
+    found = read_page(200, date, json.dumps(listed).encode(), MODEL, 1)
+    assert isinstance(found, TaskPage) is is_read
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(401, RefusalKind.ACCOUNT), (403, RefusalKind.MODEL), (429, RefusalKind.LATER)],
@@ -215,6 +237,24 @@ async def test_the_services_clock_is_that_of_its_newest_answer(serve, http, answ
     assert seen == [None, start, start + 9, start + 10, start + 10]
 
 
+async def test_the_clock_is_looked_at_with_the_smallest_question(serve, says, http, answer):
+    """One row of the list, whatever the answer is: only its date counts."""
+    date = {"Date": "Mon, 26 Jan 2026 07:04:00 GMT", "Content_Type": "application/json"}
+    server = await serve(says(http(b'{"code": "AccessDenied"}', "403 Forbidden", **date)))
+    async with Service(f"{server.url}/api/v1", Secret(KEY)) as service:
+        await service.look_at_clock()
+        assert service.service_time == 1769411040.0
+    (request,) = server.requests
+    assert request.startswith(b"GET /api/v1/tasks?page_no=1&page_size=1 HTTP/1.1\r\n")
+
+
+async def test_a_clock_that_nobody_shows_is_no_obstacle():
+    """Nobody there: that is for the first request to say."""
+    async with Service("http://127.0.0.1:1/api/v1", Secret(KEY)) as service:
+        await service.look_at_clock()
+        assert service.service_time is None
+
+
 REFUSED = b'{"code": "InvalidApiKey", "message": "Invalid API-key provided.", "request_id": "r"}'
 
 
@@ -256,6 +296,7 @@ async def test_a_rotated_key_is_read_anew_and_the_request_made_again(serve, http
             else:
                 found = await service.tasks(MODEL, 1)
             assert not isinstance(found, Refused | NoAnswer)
+        assert service.endpoint == fingerprint(servers[0].url, Secret("sk-new-0123456789abcdef"))
     assert rotation.readings == 1, "a key that works is kept"
     assert len(servers[0].requests) == 3
 

@@ -1,7 +1,8 @@
 """The faults that batchgen must survive, by number: gaps in the numbers mean nothing.
 
 Each row is asserted by at least one test that names it: ``@pytest.mark.fault(23)``. A test asserts
-what a user would notice: files, sidecars, exit code, words, tasks created.
+what a user would notice: files, sidecars, exit code, words, tasks created. Further tests of a row
+may look at a part of the program alone; the rows of ``BELOW`` have only such.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ ROWS = {
     131: "a signal before the loop, or during clean-up",
     134: "the wall clock jumps",
     136: "cron starts while yesterday's run goes on",
-    138: "fsync blocks for a minute",
+    138: "fsync blocks for a minute: all else goes on, and no word is said of it",
     139: "the command run at the end fails, hangs, or floods",
     140: "batchgen is upgraded or downgraded between runs",
     142: "the sandbox and the service are mixed up",
@@ -134,3 +135,9 @@ UNBUILT = {
     120: "formulas in a CSV export: there is no export yet",
 }
 """Rows that speak of features that batchgen does not have."""
+
+BELOW = {
+    71: "only the downloads of a public service are refused inner addresses, and no test reaches a"
+    " public service: the downloader is asked itself",
+}
+"""Rows that end below a run, and why."""

@@ -12,10 +12,11 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from promises import Watch, keep_promises, words
 
 from batchgen.errors import ExitCode, MachineError, Mistake
 from batchgen.sandbox import Point
+from tests.promises.oracle import keep_promises, words
+from tests.promises.witnesses import Watch
 
 pytestmark = pytest.mark.looptime
 

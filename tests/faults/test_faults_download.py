@@ -10,8 +10,6 @@ import os
 from pathlib import Path
 
 import pytest
-from cloud import MADE, Cloud
-from promises import Watch, keep_promises, words
 
 from batchgen.api import Run, Settings
 from batchgen.core.facts import FetchDeferred
@@ -36,6 +34,9 @@ from batchgen.sandbox import (
     Stall,
     WrongLength,
 )
+from tests.promises.oracle import keep_promises, words
+from tests.promises.witnesses import Watch
+from tests.runner.cloud import MADE, Cloud
 
 pytestmark = pytest.mark.looptime
 

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -20,7 +21,9 @@ from batchgen.core.facts import Connected
 from batchgen.core.lifecycle import State
 from batchgen.errors import ExitCode, JournalError, Mistake
 from batchgen.journal import Journal, database
+from batchgen.journal.chain import seal
 from batchgen.manifest import load
+from tests.promises.oracle import keep_promises
 
 THREE = """\
 limits: {settle: 30}
@@ -45,7 +48,7 @@ def results(rehearsal) -> set[str]:
 
 
 def lose_journal(rehearsal) -> None:
-    for path in home(rehearsal).glob("journal.sqlite*"):
+    for path in home(rehearsal).glob("journal.*"):
         path.unlink()
 
 
@@ -261,6 +264,72 @@ async def test_a_journal_of_a_newer_batchgen_is_refused_untouched(rehearsal):
     assert journal(rehearsal).read_bytes() == content
 
 
+FORMAT_2 = {"likeness", "bytes", "service_time", "asked", "blind"}
+"""What facts tell since format 2."""
+
+
+def age(path: Path) -> None:
+    """Make the journal one of format 1: its facts tell less, and it has neither id nor witness."""
+    path.with_suffix(".extent").unlink()
+    connection = apsw.Connection(str(path))
+    guards = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'fact'"
+    guards = connection.execute(guards).fetchall()
+    for name, _ in guards:
+        connection.execute(f"DROP TRIGGER {name}")
+    checksum = 0
+    for *columns, body, _ in connection.execute("SELECT * FROM fact ORDER BY seq").fetchall():
+        told = {name: value for name, value in json.loads(body).items() if name not in FORMAT_2}
+        columns.append(json.dumps(told, separators=(",", ":"), ensure_ascii=False))
+        checksum = seal(*columns, after=checksum)
+        connection.execute(
+            "UPDATE fact SET body = ?, checksum = ? WHERE seq = ?",
+            (columns[-1], checksum, columns[0]),
+        )
+    for _, guard in guards:
+        connection.execute(guard)
+    connection.execute("UPDATE head SET checksum = ?", (checksum,))
+    connection.execute("DELETE FROM stamp WHERE key = 'id'")
+    connection.pragma("user_version", 1)
+    connection.close()
+
+
+@pytest.mark.fault(99, 140)
+@pytest.mark.looptime
+@pytest.mark.parametrize("state", [State.RENDERING, State.DONE])
+async def test_a_batch_of_an_older_batchgen_goes_on(rehearsal, state):
+    """Upgraded in the midst of it, batchgen finishes it, buys nothing anew, and keeps a copy."""
+    await stopped_with(rehearsal, state)
+    age(journal(rehearsal))
+    cautions = []
+    summary = await rehearsal.run(on_caution=cautions.append)
+    assert summary.exit_code is ExitCode.DONE
+    assert results(rehearsal) == FILES
+    assert rehearsal.bill.tasks_created == 3
+    assert not cautions
+    assert (home(rehearsal) / "journal.format-1.sqlite").exists()
+    await keep_promises(rehearsal, summary)
+
+
+@pytest.mark.fault(16)
+@pytest.mark.parametrize("call", ["ftruncate", "fdatasync"])
+def test_a_death_while_the_journal_is_closed_costs_nothing(tmp_path, strace, call):
+    """Killed as the log is folded in at the end: run again, nothing is missing or sent."""
+    path = tmp_path / "film.yaml"
+    path.write_text(THREE)
+    folder = tmp_path / "output" / "sandbox" / "film"
+    program = [sys.executable, "-m", "batchgen", "run", path, "--sandbox", "--speed", "600"]
+    watched = ["strace", "-f", "-qq", "-o", "/dev/null"]
+    watched += ["-P", folder / ".batchgen" / "journal.sqlite"]
+    watched += ["-e", f"inject={call}:signal=KILL:when=1"]
+    options = {"cwd": tmp_path, "capture_output": True, "timeout": 100}
+    killed = subprocess.run([*watched, *program], check=False, **options)
+    assert killed.returncode in {-signal.SIGKILL, 128 + signal.SIGKILL}, killed.stderr
+    again = subprocess.run([*program, "--json"], check=False, **options)
+    assert again.returncode == ExitCode.DONE, again.stderr
+    assert json.loads(again.stdout)["submitted"] == 0
+    assert {one.name for one in folder.glob("[!.]*") if one.suffix != ".json"} == FILES
+
+
 @pytest.mark.fault(103)
 @pytest.mark.looptime
 async def test_a_moved_batch_goes_on_where_it_lies(rehearsal):
@@ -431,14 +500,6 @@ async def test_a_disk_that_is_full_for_the_journal_stops_the_run(rehearsal, smal
     summary = await rehearsal.run()
     assert summary.exit_code is ExitCode.DONE
     assert rehearsal.bill.tasks_created == 3
-
-
-@pytest.fixture
-def strace():
-    if shutil.which("strace") is None:
-        pytest.skip("there is no strace here")
-    if subprocess.run(["strace", "-qq", "true"], check=False, capture_output=True).returncode != 0:
-        pytest.skip("strace is not allowed here")
 
 
 @pytest.mark.fault(84)

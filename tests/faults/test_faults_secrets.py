@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from promises import Watch, ledger
 
 from batchgen.cli import main
 from batchgen.sandbox import (
@@ -27,12 +26,13 @@ from batchgen.sandbox import (
     Rule,
     Sandbox,
 )
+from tests.promises.witnesses import Watch, tasks
+from tests.runner.rehearsal import KEY
 
-KEY = "sk-canary-0123456789abcdef"
 SIGNED = "https://bucket.example/in.png?Expires=9&OSSAccessKeyId=x&Signature=canarysignature"
 NIGHT = """
 defaults: {model: wan2.2-t2i-flash, size: 512*512}
-limits: {max_in_flight: 4}
+limits: {max_in_flight: 4, settle: 1}
 jobs:
 """ + "".join(f"  - {{id: j{n}, prompt: Stamp no {n} of the sea., n: 2}}\n" for n in range(8))
 
@@ -52,17 +52,23 @@ def home(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+CALM = (
+    Rule(Point.SUBMIT, Answer(429, "Throttling.RateQuota", f"too soon: {SIGNED}"), calls={2}),
+    Rule(Point.RESULT, CutShort(1_000), calls={1, 2}),
+    Rule(Point.RESULT, Answer(403, "AccessDenied", f"expired: {SIGNED}"), calls={4}),
+)
+ROUGH = (
+    *CALM,
+    Rule(Point.QUERY, Page(Content.HTML, 502), calls={2, 5}),
+    Rule(Point.QUERY, Reset(), calls={3}),
+    Rule(Point.TASK, Fail("InvalidURL", f"cannot fetch {SIGNED}"), prompt="no 5"),
+)
+
+
 @pytest.fixture
-async def service(home):
-    """A sandbox that does not forget, with a rough night ahead."""
-    rules = [
-        Rule(Point.SUBMIT, Answer(429, "Throttling.RateQuota", f"too soon: {SIGNED}"), calls={2}),
-        Rule(Point.QUERY, Page(Content.HTML, 502), calls={2, 5}),
-        Rule(Point.QUERY, Reset(), calls={3}),
-        Rule(Point.RESULT, CutShort(1_000), calls={1, 2}),
-        Rule(Point.RESULT, Answer(403, "AccessDenied", f"expired: {SIGNED}"), calls={4}),
-        Rule(Point.TASK, Fail("InvalidURL", f"cannot fetch {SIGNED}"), prompt="no 5"),
-    ]
+async def service(home, request):
+    """A sandbox that does not forget, with a rough night ahead, or a calm one."""
+    rules = getattr(request, "param", ROUGH)
     async with Sandbox(
         home / "service", speed=120, keys={KEY: "account"}, faults=Watch(*rules)
     ) as sandbox:
@@ -118,7 +124,7 @@ async def test_the_key_is_nowhere_whatever_happens(home, service, start):
     assert not any(KEY.encode() in line for line in processes)
     assert not list(leaks(home / "at work"))
     assert not list((home / "tmp").iterdir())
-    assert len(ledger(home)) == 8
+    assert len(tasks(home / "service")) == 8
     results = [
         path for path in (home / "at work" / "output" / "night").rglob("*") if path.is_file()
     ]
@@ -126,6 +132,7 @@ async def test_the_key_is_nowhere_whatever_happens(home, service, start):
 
 
 @pytest.mark.fault(22, 122)
+@pytest.mark.parametrize("service", [CALM], indirect=True, ids=["calm"])
 async def test_an_end_for_want_of_memory_is_a_kill_like_any_other(home, service, start):
     """Whatever it says of its end has no key in it, and the next run buys nothing twice."""
     command = ["run", "--base-url", service.base_url, "night.yaml"]
@@ -135,12 +142,11 @@ async def test_an_end_for_want_of_memory_is_a_kill_like_any_other(home, service,
     said += "".join(await ended(process))
     again = start(*command)
     told = "".join(await ended(again))
-    assert again.returncode == 1, "one was refused, all others are there"
-    assert "7 done, 1 failed" in told or "14 results" in told
+    assert again.returncode == 0, told
     assert KEY not in said + told
     assert "canarysignature" not in said + told
     assert not list(leaks(home / "at work"))
-    assert len(ledger(home)) == 8
+    assert len(tasks(home / "service")) == 8
 
 
 @pytest.mark.fault(124)

@@ -12,15 +12,16 @@ from contextlib import asynccontextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from weakref import WeakSet
 
 import pytest
-from promises import Watch, keep_promises, ledger, most_in, words
 
-from batchgen.api import Endpoint
+from batchgen.api import Endpoint, Run
 from batchgen.catalog import Money
 from batchgen.core import facts as f
 from batchgen.errors import ExitCode
 from batchgen.journal import Journal
+from batchgen.manifest import load
 from batchgen.sandbox import (
     Answer,
     Content,
@@ -34,11 +35,13 @@ from batchgen.sandbox import (
     Rule,
     Stall,
 )
+from tests.promises.oracle import keep_promises, words
+from tests.promises.witnesses import Watch, most_in, tasks
+from tests.runner.cloud import MADE, Cloud
+from tests.runner.rehearsal import KEY, START
 
 pytestmark = pytest.mark.looptime
 
-START = 1_790_000_000.0
-KEY = "sk-canary-0123456789abcdef"
 MODEL = "wan2.2-t2i-flash"
 PROMPTS = (
     *("a stamp of a whale", "an owl in the rain", "two foxes asleep", "the tide at noon"),
@@ -61,6 +64,42 @@ def facts_of(rehearsal, *kinds: type[f.Fact]) -> list[f.Fact]:
 
 def gaps(times: list[float]) -> list[float]:
     return [after - before for before, after in pairwise(times)]
+
+
+class Stale(Cloud):
+    """It closes each connection that was used just as the next request for a task comes on it."""
+
+    def __init__(self, **answers) -> None:
+        super().__init__(**answers)
+        self.used: WeakSet = WeakSet()
+
+    async def _post(self, request):
+        if request.transport in self.used:
+            request.transport.abort()
+        self.used.add(request.transport)
+        return await super()._post(request)
+
+    async def _look(self, request):
+        self.used.add(request.transport)
+        return await super()._look(request)
+
+
+@pytest.mark.fault(25)
+async def test_no_job_meets_a_connection_that_has_gone_stale(tmp_path):
+    """Neither POSTs nor polls leave one for it: no doubt, each is sent once, all are done."""
+    output = {"task_id": "TASK", "task_status": "SUCCEEDED", "results": [{"url": "HOST/1.png"}]}
+    cloud = Stale(
+        posts=[MADE],
+        looks=[{"request_id": "r", "output": output, "usage": {"image_count": 1}}],
+    )
+    path = tmp_path / "film.yaml"
+    path.write_text(manifest(8, head="limits: {max_in_flight: 2}"))
+    run = Run(load(path), connect=cloud.serving, wall=lambda: START)
+    summary = await run.run()
+    assert summary.exit_code is ExitCode.DONE, words(summary)
+    assert len(cloud.posted) == 8
+    with Journal.peek(run.folder) as journal:
+        assert not [fact for fact in journal.replay() if isinstance(fact, f.SubmitLost)]
 
 
 # -- refused, and to be sent again -----------------------------------------------------------------
@@ -168,16 +207,16 @@ MODEL_ONLY = [
 async def test_what_stops_the_account_stops_it_at_once(rehearsal, status, code, message):
     """The first refusal ends the submits; what was bought is collected; exit 5 in its words."""
     rehearsal.faults = Watch(Rule(Point.SUBMIT, Answer(status, code, message), calls=range(3, 99)))
-    summary = await rehearsal.run(manifest(30))
+    summary = await rehearsal.run(manifest(12))
     assert summary.exit_code is ExitCode.ACCOUNT
-    assert (summary.count("done"), summary.count("pending")) == (2, 28)
+    assert (summary.count("done"), summary.count("pending")) == (2, 10)
     assert len(rehearsal.faults.at_point(Point.SUBMIT)) == 3
     assert code in words(summary)
     assert message in words(summary)
     await keep_promises(rehearsal, summary)
     rehearsal.faults.rules.clear()
     assert (await rehearsal.run()).exit_code is ExitCode.DONE
-    assert len(ledger(rehearsal.folder)) == 30
+    assert len(tasks(rehearsal.folder / "service")) == 12
 
 
 @pytest.mark.fault(33)
@@ -220,7 +259,7 @@ async def test_a_refused_key_burns_nothing_of_a_huge_batch(rehearsal):
     assert len(facts_of(rehearsal, f.SubmitStarted)) == 1
     assert summary.count("pending") == 2_000
     assert "a key is known in one region only" in words(summary)
-    assert ledger(rehearsal.folder) == []
+    assert tasks(rehearsal.folder / "service") == []
 
 
 REFUSALS = [
@@ -457,7 +496,7 @@ async def test_a_network_that_comes_back_costs_only_time(rehearsal, monkeypatch,
     assert not facts_of(rehearsal, f.SubmitLost)
     assert 3 < network.tries < 20, "the account waits, not each job for itself"
     assert {len(rehearsal.sidecar(f"j{n}")["attempts"]) for n in range(6)} == {1}
-    assert len(ledger(rehearsal.folder)) == 6
+    assert len(tasks(rehearsal.folder / "service")) == 6
 
 
 @pytest.mark.fault(38)
@@ -471,7 +510,7 @@ async def test_a_network_that_stays_away_is_told_once(rehearsal, monkeypatch, ki
     assert summary.count("pending") == 300
     told = words(summary).partition("{")[0] + summary.error.message
     assert len(re.findall("localhost", told)) == 1
-    assert ledger(rehearsal.folder) == []
+    assert tasks(rehearsal.folder / "service") == []
 
 
 async def through_a_name(rehearsal, text: str):
@@ -634,4 +673,4 @@ async def test_the_budget_counts_what_is_in_flight(rehearsal):
     await keep_promises(rehearsal, summary)
     rehearsal.settings = {"budget": Money(200_000, "USD")}
     assert (await rehearsal.run()).exit_code is ExitCode.DONE
-    assert len(ledger(rehearsal.folder)) == 8
+    assert len(tasks(rehearsal.folder / "service")) == 8

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -61,15 +60,6 @@ def killed_at(step: int, call: str, folder: Path, script: str, *arguments: str) 
     run = subprocess.run(command, check=False, capture_output=True, text=True)
     assert run.returncode in (0, -signal.SIGKILL, 128 + signal.SIGKILL), run.stderr
     return run.returncode != 0, run.stdout
-
-
-@pytest.fixture
-def strace() -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("there is no strace here")
-    probe = subprocess.run(["strace", "-qq", "true"], check=False, capture_output=True)
-    if probe.returncode != 0:
-        pytest.skip("strace is not allowed here")
 
 
 @pytest.mark.fault(15)

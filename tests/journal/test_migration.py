@@ -116,15 +116,6 @@ def test_what_a_killed_older_run_left_in_the_wal_is_taken_along(folder: Path, st
     assert format_of(home / "journal.format-1.sqlite") == 1
 
 
-@pytest.fixture
-def strace() -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("there is no strace here")
-    probe = subprocess.run(["strace", "-qq", "true"], check=False, capture_output=True)
-    if probe.returncode != 0:
-        pytest.skip("strace is not allowed here")
-
-
 @pytest.mark.fault(15, 99)
 @pytest.mark.parametrize(
     ("call", "stride"), [("fdatasync", 1), ("fsync", 1), ("rename", 1), ("pwrite64", 7)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,7 @@ from batchgen.cli import main
 from batchgen.manifest import manifest_schema
 from batchgen.manifest.json_schema import DIALECT
 from batchgen.manifest.schema import Header
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "catalog"))
-from schemas import fits
+from tests.catalog.schemas import fits
 
 JOBS = Path(__file__).parents[2] / "jobs"
 CATALOG = load()

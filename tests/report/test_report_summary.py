@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_in_doubt_says_what_a_person_can_do(job, summary, shown):
 def test_changed_too_late(job, summary, shown):
     """A job that was changed after it was paid for is named, beside what became of it."""
     seen = shown(summary_view(summary(job("fox", files=("fox.mp4",)), changed=("fox",))))
-    assert "night: 1 done, 1 changed too late" in seen
+    assert "night: 1 done; 1 of these changed too late" in seen
     assert "1 job changed" in seen
     assert "Changed in the manifest after it was paid for" in seen
 
@@ -91,7 +92,7 @@ def test_a_stop_says_what_to_do_about_it(job, summary, shown, stop, advice):
     seen = shown(summary_view(summary(*jobs, stops=(stop, stop))))
     assert seen.count(f"stopped: {stop}".replace("\x1b", r"\x1b")) == 1
     assert seen.count(advice) == 1
-    assert "2 jobs to go on with: when that is put right. Nothing is bought twice." in seen
+    assert "2 jobs to go on with: put that right, then run again. Nothing is bought twice." in seen
     assert "run the same command" not in seen
 
 
@@ -117,7 +118,7 @@ def test_an_error_comes_before_another_run(job, summary, shown):
     """What ended the run is told elsewhere, with its hint; here it is no mere interruption."""
     error = MachineError("The disk is full.")
     seen = shown(summary_view(summary(job("fox", state="pending"), error=error)))
-    assert "1 job to go on with: when that is put right" in seen
+    assert "1 job to go on with: put that right, then run again" in seen
 
 
 def test_a_stuck_job_fits_every_reason(job, summary, shown):
@@ -125,8 +126,34 @@ def test_a_stuck_job_fits_every_reason(job, summary, shown):
     stuck = job("fox", state="stuck", message="fox.mp4 is in the way")
     seen = shown(summary_view(summary(stuck)))
     assert "fox.mp4 is in the way" in seen
-    assert "It stays as it is until the next run, which looks again." in seen
+    assert "Put right what stands in its way, if you can" in seen
     assert "moved" not in seen
+
+
+def test_what_is_stuck_and_made_says_until_when(job, summary, shown):
+    """Paid for, and not on disk: when it will be gone stands with what keeps it from coming."""
+    stuck = job("fox", state="stuck", message="fox.mp4 is in the way", deadline=1_790_050_000.0)
+    seen = shown(summary_view(summary(stuck)))
+    assert "made, and kept there until 2026-09-22 04:06 UTC: fox.mp4 is in the way" in seen
+    assert "fetch the first by 2026-09-22 04:06 UTC" in seen
+
+
+def test_a_bug_is_told_with_what_became_of_the_jobs(job, summary, shown):
+    """Nothing of the bug's own words, the worst of all codes but a signal's, and every job."""
+    ended = summary(
+        job("fox"), job("owl", state="pending"), bug=KeyError("https://a/b?Signature=c")
+    )
+    assert ended.exit_code is ExitCode.BUG
+    told = summary_data(ended)
+    assert told["error"] == {
+        "exit_code": 70,
+        "message": "a bug of batchgen: KeyError",
+        "hint": None,
+    }
+    assert told["counts"] == {"done": 1, "pending": 1}
+    assert "run the same command again" in shown(summary_view(ended))
+    assert replace(ended, signal=ExitCode.SIGINT).exit_code is ExitCode.SIGINT
+    assert replace(ended, error=MachineError("disk")).exit_code is ExitCode.BUG
 
 
 def test_json_has_everything(job, summary):
@@ -150,7 +177,8 @@ def test_what_waits_at_the_service_is_told_with_its_deadline(job, summary, shown
     ended = summary(later, soon, job("sent", state="pending"))
     assert [one.id for one in ended.unfetched] == ["soon", "late"]
     seen = shown(summary_view(ended))
-    assert "2 jobs paid for and not fetched; fetch the first by 2026-09-22 04:06 UTC" in seen
+    assert "2 jobs sent and not fetched; what is made of them is paid for: fetch the first" in seen
+    assert " by 2026-09-22 04:06 UTC" in seen
     assert seen.index("04:06 UTC: soon, task t-1") < seen.index("15:13 UTC: late, task t-2")
     assert "batchgen collect fetches them" in seen
 
@@ -159,7 +187,7 @@ def test_a_long_queue_is_told_in_short(job, summary, shown):
     """Ten are named, and the rest counted."""
     jobs = [job(f"j{n}", state="rendering", deadline=1e9 + n) for n in range(25)]
     seen = shown(summary_view(summary(*jobs)))
-    assert "25 jobs paid for and not fetched" in seen
+    assert "25 jobs sent and not fetched" in seen
     assert seen.count("UTC: j") == 10
     assert "and 15 more" in seen
 
@@ -178,7 +206,7 @@ def test_a_disk_that_is_too_small_is_this_machines_trouble(job, summary, shown):
     seen = shown(summary_view(ended))
     assert "the results of the jobs left may need 3.0 GiB, and 300.0 MiB are free" in seen
     assert "--output" in seen
-    assert "1 job to go on with: when that is put right" in seen
+    assert "1 job to go on with: put that right, then run again" in seen
     assert summary_data(ended)["disk_needed"] == 3 << 30
 
 

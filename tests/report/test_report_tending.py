@@ -9,7 +9,7 @@ import pytest
 
 from batchgen.api.canceling import Cancellation, GoesOn, Stopped
 from batchgen.api.inspection import Flaw
-from batchgen.api.retrying import Kept, Marked, Retried, Wish
+from batchgen.api.retrying import Choice, Kept, Marked, Retried
 from batchgen.api.verifying import Fate, Finding, Verification
 from batchgen.catalog import Money
 from batchgen.errors import ExitCode
@@ -23,23 +23,24 @@ PRICE = Money(500_000, "USD")
 DAY = 1_790_000_000.0
 
 
-@pytest.mark.parametrize("wish", Wish)
-def test_each_mark_says_its_risk_and_price(job, shown, wish):
+@pytest.mark.parametrize("choice", Choice)
+def test_each_mark_says_its_risk_and_price(job, shown, choice):
     """What is marked is told with what it can cost, and why that may be paid for nothing."""
-    marked = Marked(job=job("fox", state="failed"), wish=wish, replaced=("fox.mp4",))
+    marked = Marked(job=job("fox", state="failed"), choice=choice, replaced=("fox.mp4",))
     retried = Retried(**NIGHT, marked=(marked,), kept=(), done=3)
     seen = shown(retry_view(retried))
-    assert f"1 job for USD 0.50 at most: {RISKS[wish]}" in seen
+    assert f"1 job for USD 0.50 at most: {RISKS[choice]}" in seen
     assert "1 file moved to .batchgen/replaced" in seen
     told = json.loads(json.dumps(retry_data(retried)))
-    assert told["marked"][0]["risk"] == RISKS[wish]
+    assert told["marked"][0]["risk"] == RISKS[choice]
     assert told["to_spend"] == [{"amount": 0.5, "currency": "USD"}]
+    assert told["exit_code"] == ExitCode.DONE
 
 
 def test_a_doubt_that_was_not_searched_for_is_settled_for_free(job, shown):
     """Marking what a run would have settled by itself is told as what it is."""
     fresh, held = job("fox", state="in doubt"), job("owl", state="in doubt", held=True)
-    marks = [Marked(job=one, wish=Wish.IN_DOUBT, replaced=()) for one in (fresh, held)]
+    marks = [Marked(job=one, choice=Choice.IN_DOUBT, replaced=()) for one in (fresh, held)]
     seen = shown(retry_view(Retried(**NIGHT, marked=tuple(marks), kept=(), done=0)))
     assert "fox: `batchgen run` would look for their tasks first" in seen
     assert "owl: `batchgen run`" not in seen
@@ -102,12 +103,12 @@ def test_each_fate_of_a_file_says_what_comes_next(shown, fate):
 def test_a_job_is_paid_for_once_however_many_files_it_lost(shown):
     """Two pictures of one job are one sum."""
     two = [
-        Finding(job="moon", file=f"moon-{n}.png", flaw=Flaw.MISSING, fate=Fate.LOST, cost=PRICE)
+        Finding(job="moon", file=f"moon-{n}.png", flaw=Flaw.MISSING, fate=Fate.EXPIRED, cost=PRICE)
         for n in (1, 2)
     ]
     verification = Verification(**NIGHT, jobs=1, files=2, bytes=1, findings=tuple(two))
-    assert "2 files lost: USD 0.50" in shown(verify_view(verification))
-    assert verify_data(verification)["lost"] == [{"amount": 0.5, "currency": "USD"}]
+    assert "2 files expired: USD 0.50" in shown(verify_view(verification))
+    assert verify_data(verification)["expired"] == [{"amount": 0.5, "currency": "USD"}]
 
 
 def test_held_doubts_are_a_persons_and_others_the_next_runs(job, batch, shown):

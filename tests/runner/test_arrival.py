@@ -35,7 +35,7 @@ async def test_a_lost_journal_does_not_buy_everything_again(rehearsal):
     task = rehearsal.sidecar("owl")["task_id"]
     spoilt = {**rehearsal.sidecar("owl"), "files": "none"}
     (rehearsal.output / "owl.json").write_text(json.dumps(spoilt))
-    for path in (rehearsal.output / ".batchgen").glob("journal.sqlite*"):
+    for path in (rehearsal.output / ".batchgen").glob("journal.*"):
         path.unlink()
     with pytest.raises(Mistake, match=f"paid for: task {task}"):
         await rehearsal.run()
@@ -117,7 +117,7 @@ async def test_what_lies_in_the_parts_belongs_to_its_task(rehearsal):
     (old,) = (rehearsal.output / ".batchgen" / "parts").glob("*.part")
     before = old.read_bytes()
     (rehearsal.output / "owl.mp4").unlink()
-    for path in (rehearsal.output / ".batchgen").glob("journal.sqlite*"):
+    for path in (rehearsal.output / ".batchgen").glob("journal.*"):
         path.unlink()
     summary = await rehearsal.run(ONE.replace("turns its head", "sleeps"))
     assert summary.exit_code is ExitCode.DONE

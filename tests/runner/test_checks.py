@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from batchgen.api import Run, Summary
 from batchgen.errors import ExitCode
 from batchgen.manifest import load
-
-sys.path.insert(0, str(Path(__file__).parent))
-from cloud import DONE, MADE, RESET, Cloud, png
+from tests.runner.cloud import DONE, MADE, RESET, Cloud, png
 
 pytestmark = pytest.mark.looptime
 

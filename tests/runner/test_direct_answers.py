@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,7 @@ import pytest
 from batchgen.api import Run, Summary
 from batchgen.errors import ExitCode
 from batchgen.manifest import load
-
-sys.path.insert(0, str(Path(__file__).parent))
-from cloud import RESET, Cloud
+from tests.runner.cloud import RESET, Cloud
 
 pytestmark = pytest.mark.looptime
 

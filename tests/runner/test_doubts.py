@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from batchgen.api import Settings
-from batchgen.api.retrying import Wish, retry
+from batchgen.api.retrying import Choice, retry
 from batchgen.core.facts import SubmitStarted
 from batchgen.dashscope.answers import Accepted
 from batchgen.dashscope.client import Service
@@ -328,8 +328,7 @@ async def test_a_wrong_clock_of_this_machine_settles_no_doubt_wrongly(rehearsal,
     assert rehearsal.bill.tasks_created == 2
     assert rehearsal.sidecar("owl")["adopted"] is made
     told = [fact.service_time for fact in facts_of(rehearsal) if isinstance(fact, SubmitStarted)]
-    assert told[0] is None, "nothing had been heard yet"
-    assert START <= told[-1] <= START + summary.seconds
+    assert all(START - 1 <= moment <= START + summary.seconds for moment in told)
 
 
 def facts_of(rehearsal) -> list:
@@ -380,7 +379,7 @@ async def test_an_attempt_that_a_person_wrote_off_stays_in_the_sidecar(rehearsal
     rehearsal.faults = Faults(lost())
     await rehearsal.run(SILENT)
     settings = Settings(sandbox=True)
-    await retry(load(rehearsal.folder / "film.yaml"), settings, [Wish.IN_DOUBT])
+    await retry(load(rehearsal.folder / "film.yaml"), settings, [Choice.IN_DOUBT])
     summary = await rehearsal.run()
     assert summary.exit_code is ExitCode.DONE
     assert rehearsal.bill.tasks_created == 3

@@ -73,8 +73,8 @@ async def test_a_bug_stops_its_job_alone(rehearsal, monkeypatch, where, after):
     worker, method, state = where
     with monkeypatch.context() as broken:
         strike(broken, worker, method, after=after)
-        with pytest.raises(KeyError, match=SECRET):
-            await rehearsal.run(TWO)
+        summary = await rehearsal.run(TWO)
+    assert (repr(summary.bug), summary.exit_code) == (repr(KeyError(SECRET)), ExitCode.BUG)
     assert rehearsal.sidecar("fox")["job"] == "fox"
     owl = state_of(rehearsal, "owl")
     assert owl.state == state
@@ -101,8 +101,8 @@ async def test_a_bug_in_what_comes_before_a_submit_sends_nothing(
         sound.writeframes(b"\0\0" * 8000 * 3)
     with monkeypatch.context() as broken:
         strike(broken, worker, method, after=after)
-        with pytest.raises(KeyError, match=SECRET):
-            await rehearsal.run(SPEECH)
+        summary = await rehearsal.run(SPEECH)
+    assert (repr(summary.bug), summary.exit_code) == (repr(KeyError(SECRET)), ExitCode.BUG)
     assert rehearsal.sidecar("fox")["job"] == "fox"
     owl = state_of(rehearsal, "owl")
     assert (owl.state, owl.code) == ("failed", "Bug")
@@ -121,8 +121,8 @@ async def test_a_bug_in_a_search_holds_the_doubts_it_was_about(rehearsal, monkey
     rehearsal.faults = Faults(Rule(Point.TASK_CREATED, Reset(), calls={1}))
     with monkeypatch.context() as broken:
         broken.setattr(Searcher, "search", struck)
-        with pytest.raises(KeyError, match=SECRET):
-            await rehearsal.run(TWO)
+        summary = await rehearsal.run(TWO)
+    assert (repr(summary.bug), summary.exit_code) == (repr(KeyError(SECRET)), ExitCode.BUG)
     assert rehearsal.sidecar("fox")["job"] == "fox"
     assert state_of(rehearsal, "owl").state == "in doubt"
     summary = await rehearsal.run()

@@ -6,6 +6,7 @@ import asyncio
 import io
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from functools import partial
 from itertools import pairwise
 
@@ -40,12 +41,19 @@ class Service:
     """Of a page, whatever is asked for."""
     total: int | None = None
     """What the list counts; None: what it has."""
+    counts_page: bool = False
+    """Each page counts its own rows and no others, the oldest first."""
+    model: str = "wan2.2-t2i-flash"
+    """As the list spells it."""
+    zone: float = 0.0
+    """Seconds by which the list's times are wrong."""
     shifted: bool = False
     """Tasks come in while the list is read: each page repeats the last row of the one before."""
     keys: tuple[str, ...] = ("sk-canary-0123456789",)
     unknown: int = 0
     """How often the lost task is not there when it is asked for."""
     posts: int = 0
+    greeted: int = 0
     pages: list[int] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     asked_at: list[float] = field(default_factory=list)
@@ -54,10 +62,10 @@ class Service:
 
     def rows(self) -> list[dict]:
         ids = ["lost"] * self.made + [f"other-{number}" for number in range(self.others)]
-        moment = int((START + 1) * 1000)
+        moment = int((START + 1 + self.zone) * 1000)
         return [
-            {"task_id": name, "model_name": "wan2.2-t2i-flash", "gmt_create": moment}
-            for name in sorted(ids)
+            {"task_id": name, "model_name": self.model, "gmt_create": moment}
+            for name in sorted(ids, reverse=self.counts_page)
         ]
 
     async def post(self, request: web.Request) -> web.Response:
@@ -69,6 +77,9 @@ class Service:
         self.asked_at.append(asyncio.get_running_loop().time())
 
     async def page(self, request: web.Request) -> web.Response:
+        if request.query["page_size"] == "1":  # for the clock alone, before anything is sent
+            self.greeted += not self.posts
+            return web.json_response({"total": 0, "page_no": 1, "page_size": 1, "data": []})
         self.note()
         number, rows = int(request.query["page_no"]), self.rows()
         self.pages.append(number)
@@ -77,6 +88,8 @@ class Service:
         page = rows[first : number * self.size]
         total = len(rows) if self.total is None else self.total
         found = {"total": total, "page_no": number, "page_size": self.size, "data": page}
+        if self.counts_page:
+            return web.json_response({**found, "total": len(page)})
         return web.json_response({**found, "total_page": -(-total // self.size)})
 
     async def task(self, request: web.Request) -> web.Response:
@@ -102,7 +115,11 @@ class Service:
             key = request.headers["Authorization"].removeprefix("Bearer ")
             if key not in self.keys:
                 return web.json_response(REFUSED, status=401)
-        return await handler(request)
+        response = await handler(request)
+        response.headers["Date"] = formatdate(
+            START + asyncio.get_running_loop().time(), usegmt=True
+        )
+        return response
 
     @asynccontextmanager
     async def serving(self):
@@ -140,9 +157,9 @@ async def test_all_pages_are_read_by_the_size_that_the_service_gives_them(run):
     """The lost task is on the last of many pages, and each other one is asked for once."""
     summary = await run(service := Service(others=25, size=4))
     assert summary.exit_code is ExitCode.DONE
-    assert service.pages == [1, 2, 3, 4, 5, 6, 7]
+    assert service.pages == [*range(1, 8)] * 2, "once more when it has settled"
     assert sorted(service.asked[:26]) == sorted({*service.asked})
-    assert service.posts == 1
+    assert (service.greeted, service.posts) == (1, 1)
 
 
 async def test_rows_that_come_twice_are_one_task(run):
@@ -166,6 +183,47 @@ async def test_a_list_that_names_fewer_than_it_counts_proves_nothing(run, shifte
     summary = await run(service)
     assert summary.exit_code is ExitCode.NEEDS_A_PERSON
     assert "counts 4 tasks, and names 3" in summary.need_a_person[0].message
+    assert service.posts == 1
+
+
+async def test_a_page_that_counts_itself_alone_is_not_the_whole_list(run):
+    """The lost task is on the third of its full pages."""
+    summary = await run(service := Service(others=9, size=4, counts_page=True))
+    assert summary.exit_code is ExitCode.DONE
+    assert service.pages[:3] == [1, 2, 3]
+    assert service.posts == 1
+
+
+@pytest.mark.parametrize("name", ["WAN2.2-T2I-FLASH", "wan2.2-t2i-flash-2025-07-01", "wan/{}"])
+async def test_a_model_that_the_list_spells_otherwise_is_the_one_that_was_asked_for(run, name):
+    """The lost task is found all the same."""
+    service = Service(others=2, model=name.format("wan2.2-t2i-flash"))
+    summary = await run(service)
+    assert summary.exit_code is ExitCode.DONE
+    assert service.posts == 1
+
+
+async def test_a_list_of_another_zone_is_left_to_a_person(run):
+    """Its tasks are younger than itself: nothing is said to be missing there."""
+    summary = await run(service := Service(zone=8 * 3600))
+    assert summary.exit_code is ExitCode.NEEDS_A_PERSON
+    assert service.posts == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("一只猫。", "一只猫."),
+        ("Red fox", "Red fax"),
+        ("'\"Hi\" & so'", "&quot;Hi&quot; &amp; so"),
+    ],
+)
+async def test_a_short_prompt_that_comes_back_changed_is_left_to_a_person(run, sent, told):
+    """It may be ours: it is not sent again, and not taken either."""
+    service = Service(prompt=told)
+    summary = await run(service, MANIFEST.replace("A stamp.", sent))
+    assert summary.exit_code is ExitCode.NEEDS_A_PERSON
+    assert "nearly its prompt" in summary.need_a_person[0].message
     assert service.posts == 1
 
 

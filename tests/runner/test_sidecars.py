@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import wave
 from itertools import count
-from pathlib import Path
 
 import pytest
 
 from batchgen.api import Run
 from batchgen.errors import ExitCode
 from batchgen.manifest import load
-
-sys.path.insert(0, str(Path(__file__).parent))
-from cloud import DONE, MADE, Cloud, png
+from tests.runner.cloud import DONE, MADE, Cloud, png
 
 pytestmark = pytest.mark.looptime
 

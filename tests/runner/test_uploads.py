@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import wave
 from pathlib import Path
 
@@ -13,9 +12,7 @@ import pytest
 from batchgen.api import Run, Settings, Summary
 from batchgen.errors import ExitCode
 from batchgen.manifest import load
-
-sys.path.insert(0, str(Path(__file__).parent))
-from cloud import DONE, KEY, MADE, RESET, SILENCE, Cloud, png
+from tests.runner.cloud import DONE, KEY, MADE, RESET, SILENCE, Cloud, png
 
 pytestmark = pytest.mark.looptime
 

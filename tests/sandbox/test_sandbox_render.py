@@ -13,9 +13,7 @@ from PIL import Image
 
 from batchgen.sandbox.render import Renderer
 from batchgen.sandbox.render.card import Card
-
-sys.path.insert(0, str(Path(__file__).parent))
-from renderings import CLIP, STILL, TASK, frames, heard, loudest, made
+from tests.sandbox.renderings import CLIP, STILL, TASK, frames, heard, loudest, made
 
 
 @pytest.mark.parametrize(
@@ -79,8 +77,8 @@ def test_the_same_order_gives_the_same_bytes(tmp_path):
     code = f"""
 import sys
 from pathlib import Path
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from renderings import CLIP, made, replace
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.sandbox.renderings import CLIP, made, replace
 print(made(Path(sys.argv[1]), replace(CLIP, sound=True, seconds=1.0)))
 """
     folder = tmp_path / "elsewhere"

@@ -3,9 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import av
 import pytest
@@ -19,9 +17,7 @@ from batchgen.sandbox.render.given import opened
 from batchgen.sandbox.render.sound import levels
 from batchgen.sandbox.render.tiles import strip
 from batchgen.sandbox.render.wiring import wiring
-
-sys.path.insert(0, str(Path(__file__).parent))
-from renderings import (
+from tests.sandbox.renderings import (
     BLUE,
     CLIP,
     GREEN,

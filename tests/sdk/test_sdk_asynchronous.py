@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 from http import HTTPStatus
-from pathlib import Path
 
 import dashscope
 import pytest
@@ -17,9 +15,7 @@ from dashscope.aigc.image_synthesis import AioImageSynthesis
 from dashscope.aigc.video_synthesis import AioVideoSynthesis
 
 from batchgen.sandbox import Sandbox
-
-sys.path.insert(0, str(Path(__file__).parent))
-from families import GENERATIONS, IMAGES, VIDEOS, uploaded
+from tests.sdk.families import GENERATIONS, IMAGES, VIDEOS, uploaded
 
 pytestmark = [
     pytest.mark.looptime(start=1000),

@@ -5,9 +5,7 @@ fetched; local files uploaded by the SDK; tasks listed and cancelled; refusals w
 from __future__ import annotations
 
 import io
-import sys
 from http import HTTPStatus
-from pathlib import Path
 
 import av
 import pytest
@@ -15,8 +13,7 @@ import requests
 from dashscope.aigc.image_generation import ImageGeneration
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent))
-from families import GENERATIONS, IMAGES, VIDEOS, Family
+from tests.sdk.families import GENERATIONS, IMAGES, VIDEOS, Family
 
 pytestmark = pytest.mark.filterwarnings(
     # The SDK opens a session for each query and leaves closing it to the garbage collector.

@@ -16,7 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.soak.witnesses import Count, Ledger, broken_at_the_end, broken_by_a_death
+from tests.promises.oracle import broken_at_the_end, broken_by_a_death
+from tests.promises.witnesses import Count, Service
 
 CHECKOUT = Path(__file__).parents[2]
 SPEED = 60.0
@@ -45,11 +46,11 @@ _WORDS = (
 
 
 @dataclass
-class Service:
+class Player:
     """The process that plays the service."""
 
     process: subprocess.Popen[str]
-    ledger: Ledger
+    service: Service
 
     def faults(self) -> dict[str, int]:
         """How often each fault has struck since the last time that this was asked."""
@@ -61,7 +62,7 @@ class Service:
 
 
 @contextmanager
-def service(folder: Path, *, keys: dict[str, str], seed: int, losses: float) -> Iterator[Service]:
+def service(folder: Path, *, keys: dict[str, str], seed: int, losses: float) -> Iterator[Player]:
     """A service for the time of a block."""
     order = {"folder": str(folder), "speed": SPEED, "keys": keys, "seed": seed, "losses": losses}
     command = [sys.executable, str(Path(__file__).with_name("service.py"))]
@@ -73,7 +74,7 @@ def service(folder: Path, *, keys: dict[str, str], seed: int, losses: float) -> 
     ):
         try:
             assert process.stdout
-            yield Service(process, Ledger(process.stdout.readline().strip(), folder))
+            yield Player(process, Service(folder, process.stdout.readline().strip()))
         finally:
             process.communicate(timeout=60)
 
@@ -83,7 +84,7 @@ class Night:
     """A batch in a folder of its own, and what came of it."""
 
     folder: Path
-    service: Service
+    player: Player
     key: str
     account: str
     dice: random.Random
@@ -118,13 +119,13 @@ class Night:
         code = self._until_it_ends()
         count = self._count() - before
         self.paid = count.created - count.unbilled
-        faults = self.service.faults()
+        faults = self.player.faults()
         self.lost = sum(times for name, times in faults.items() if name.startswith("answer lost"))
         if code != 0:
             self.broken.append(f"the last run ended with exit code {code}")
         self.broken += self._broken_secrets()
         self.broken += broken_at_the_end(
-            self.output, self.service.ledger, jobs=self.files, count=count
+            self.output, self.player.service, jobs=self.files, count=count, key=self.key
         )
         if not self.broken:
             self.broken += self._broken_rest()
@@ -150,7 +151,7 @@ class Night:
         return {**job, "model": "wan2.2-t2i-flash", "size": "512*512", "n": n}
 
     def _count(self) -> Count:
-        return self.service.ledger.count(self.account)
+        return self.player.service.count(self.account)
 
     def _until_it_ends(self) -> int:
         code, endings = 0, 0
@@ -177,11 +178,11 @@ class Night:
         self.kills += 1
         if life == PATIENCE:
             self.broken.append(f"a run did not end within {PATIENCE} s")
-        self.broken += broken_by_a_death(self.output, self.service.ledger)
+        self.broken += broken_by_a_death(self.output, self.player.service, key=self.key)
         return process.returncode
 
     def _start(self, said: Any) -> subprocess.Popen[bytes]:
-        base_url = self.service.ledger.base_url
+        base_url = self.player.service.base_url
         return subprocess.Popen(
             [sys.executable, "-m", "batchgen", "run", "night.yaml", "--base-url", base_url],
             cwd=self.folder,
@@ -205,13 +206,11 @@ class Night:
         return {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
 
     def _broken_secrets(self) -> Iterator[str]:
-        """Neither the key nor the signature of an address is anywhere on the disk."""
-        for path in self.folder.rglob("*"):
-            content = path.read_bytes() if path.is_file() else b""
-            if self.key.encode() in content:
-                yield f"the key stands in {path.name}"
-            if b"Signature=" in content:
-                yield f"a signed address stands in {path.name}"
+        """Neither the key nor the signature of an address is in what was said."""
+        said = (self.folder / "said").read_bytes()
+        yield from (
+            f"P7: {word} was said" for word in (self.key, "Signature=") if word.encode() in said
+        )
 
 
 def _files(job: dict[str, Any]) -> list[str]:

@@ -154,7 +154,9 @@ class Held(AttemptFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewed(AttemptFact):
-    """A person wants the job bought again, whatever has come, or may yet come, of this attempt."""
+    """The job is to be bought again, whatever has come, or may yet come, of this attempt: a person
+    wants it, or a journal that was made anew tells of a later attempt.
+    """
 
     reason: str
 
@@ -220,7 +222,9 @@ class TaskCanceled(AttemptFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parked(AttemptFact):
-    """Nothing moved for too long; a person should look, and the next run will too."""
+    """It does not get on by itself: nothing moves, a name is taken, what comes is no result. A
+    person should look, and the next run will too.
+    """
 
     reason: str
 

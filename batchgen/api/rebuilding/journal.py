@@ -5,18 +5,19 @@ The old one is moved aside, never deleted. What is concluded of each job is for 
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from batchgen.api.concluding import Conclusion, Retold
+from batchgen.api.rebuilding.concluding import Conclusion, Retold
+from batchgen.api.rebuilding.testimony import witness
 from batchgen.api.settings import Settings
 from batchgen.artifacts import Tree
+from batchgen.artifacts.sidecar import parsed
 from batchgen.catalog import Money
 from batchgen.core.lifecycle import State
-from batchgen.errors import JournalError
+from batchgen.errors import ExitCode, JournalError
 from batchgen.journal import Journal, JournalDamaged, Remains, Salvage
 from batchgen.manifest import Manifest, output_folder
 
@@ -41,6 +42,11 @@ class Rebuilt:
     def unsettled(self) -> bool:
         """Something was concluded to be in doubt."""
         return bool(self.tasks) or any(one.state is State.IN_DOUBT for one in self.jobs)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """DONE where everything is known."""
+        return ExitCode.NEEDS_A_PERSON if self.unsettled else ExitCode.DONE
 
 
 async def rebuild(manifest: Manifest, settings: Settings, *, now: float) -> Rebuilt:
@@ -93,9 +99,8 @@ def refuse_lost(folder: Path, manifest: str) -> None:
     not known.
     """
     for path in folder.glob("*.json"):
-        with suppress(OSError, ValueError):
-            told = json.loads(path.read_bytes())
-            if isinstance(told, dict) and told.get("manifest") == manifest:
+        with suppress(OSError):
+            if witness(parsed(path.read_bytes()), path.stem, manifest) is not None:
                 raise JournalError(
                     f"the journal of the batch in {folder} is missing, but there are results of it",
                     hint="batchgen rebuild MANIFEST makes it anew, with what may have been sent",

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from batchgen.api.retelling import MISSING
+from batchgen.api.rebuilding.retelling import MISSING
 from batchgen.artifacts import Tree
 from batchgen.catalog import Media, Request
 from batchgen.core import facts as f
@@ -147,16 +147,19 @@ class Sidecar(BaseModel):
 
 async def sidecars(tree: Tree, manifest: str, names: Iterable[Path]) -> dict[str, Sidecar]:
     """The sidecars of a manifest's jobs among the files ``names`` of its folder, by job."""
-    found = {}
-    for path in names:
-        try:
-            told = Sidecar.model_validate(await tree.read_sidecar(path.stem))
-            list(told.facts(_NOBODY))  # that its files are named as a job's are
-        except (TypeError, ValueError):  # pydantic's ValidationError is one of these
-            continue
-        if (told.manifest, told.job) == (manifest, path.stem):
-            found[told.job] = told
-    return found
+    read = [(path.stem, await tree.read_sidecar(path.stem)) for path in names]
+    found = [witness(document, job, manifest) for job, document in read]
+    return {sidecar.job: sidecar for sidecar in found if sidecar is not None}
+
+
+def witness(document: Mapping[str, Any] | None, job: str, manifest: str) -> Sidecar | None:
+    """The document as the sidecar of this job of this manifest; None where it is no such thing."""
+    try:
+        told = Sidecar.model_validate(document)
+        list(told.facts(_NOBODY))  # that its files are named as a job's are
+    except (TypeError, ValueError):  # pydantic's ValidationError is one of these
+        return None
+    return told if (told.manifest, told.job) == (manifest, job) else None
 
 
 def _past(attempt: _Attempt, says: Mapping[str, Any]) -> Iterator[f.JobFact]:

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from batchgen.api.arrival import ACCOUNT
-from batchgen.api.retelling import Retelling
+from batchgen.api.rebuilding.retelling import Retelling
+from batchgen.api.rebuilding.testimony import Sidecar, sidecars
 from batchgen.api.settings import Settings, policy_of
 from batchgen.api.standing import wishes_of
-from batchgen.api.testimony import Sidecar, sidecars
 from batchgen.artifacts import Tree
 from batchgen.catalog import Money, Request
 from batchgen.core import facts as f
@@ -169,7 +169,7 @@ class Retold:
             return story, "as the journal says"
         if job.state in {State.NEW, State.CANCELED, State.WITHDRAWN}:
             story.tell(self.wishes[job.id])
-        since = self.salvage.since(subject) if self.salvage.kept else self.began
+        since = self.salvage.since(subject) or self.began
         story.doubt(since, self.now, _SENT)
         return story, _SENT
 
@@ -262,13 +262,11 @@ def _knows_more(sidecar: Sidecar, job: Job) -> bool:
 
 
 def _began(tree: Tree, testimony: Iterable[Sidecar]) -> float:
-    """When the batch began, by what is older than any doubt: its first request that is known, or
-    the text that the first run put beside its journal.
+    """When the batch began, by what is older than any doubt: its first request that is known, and
+    what the first run put beside its journal. 0 where nothing tells.
     """
     moments = [sidecar.submitted_at.timestamp() for sidecar in testimony]
-    text = tree.folder / ".batchgen" / "README.txt"
-    if moments and text.exists():
-        moments.append(text.stat().st_mtime)
+    moments += [path.stat().st_mtime for path in (tree.folder / ".batchgen").glob("*")]
     return min(moments, default=0.0)
 
 

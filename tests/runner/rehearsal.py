@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from batchgen.api import Endpoint, Run, Settings, Summary
 from batchgen.dashscope.endpoint import Secret
 from batchgen.manifest import load
@@ -28,6 +26,8 @@ class Rehearsal:
     faults: Faults = field(default_factory=Faults)
     settings: dict = field(default_factory=dict)
     key: str = KEY
+    keys: dict = field(default_factory=lambda: {KEY: "account"})
+    """The keys that the service takes, each with its account."""
     region: str = "ap-southeast-1"
     bill: Bill | None = None
     clock: float = 0.0
@@ -55,10 +55,9 @@ class Rehearsal:
 
         @asynccontextmanager
         async def connect():
-            keys = {KEY: "account"}
             async with Sandbox(
                 self.folder / "service",
-                keys=keys,
+                keys=self.keys,
                 region=self.region,
                 faults=self.faults,
                 start=START,
@@ -77,8 +76,3 @@ class Rehearsal:
 
     async def run(self, text: str | None = None, **kwargs) -> Summary:
         return await self.start(text, **kwargs).run()
-
-
-@pytest.fixture
-def rehearsal(tmp_path) -> Rehearsal:
-    return Rehearsal(tmp_path)
