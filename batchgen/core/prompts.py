@@ -38,6 +38,8 @@ _LEFT_OUT = frozenset({"Pi", "Pf", "Cc", "Cf"})
 @lru_cache(maxsize=1024)
 def normalised(prompt: str) -> str:
     """The prompt without what may change on its way to the service and back."""
+    if prompt.isascii():  # has one form only, and a manifest may have a million of them
+        return prompt.translate(_DROPPED_ASCII)
     return _composed(prompt, _is_kept)
 
 
@@ -110,6 +112,9 @@ def _is_kept(character: str) -> bool:
     if character.isspace() or character in _QUOTES:
         return False
     return unicodedata.category(character) not in _LEFT_OUT
+
+
+_DROPPED_ASCII = {code: None for code in range(128) if not _is_kept(chr(code))}
 
 
 def _in_common(one: str, other: str) -> float:

@@ -16,8 +16,9 @@ _WIDTH = 20
 
 
 def extent_of(path: Path) -> Path:
-    """The file that says how far the journal at ``path`` goes. Not named like SQLite's own files: who
-    deletes those leaves the witness.
+    """The file that says how far the journal at ``path`` goes.
+
+    Not named like the files of SQLite: who deletes those leaves the witness.
     """
     return path.with_suffix(".extent")
 

@@ -279,6 +279,8 @@ class Loop:
             self._batch.charge_queries(outcome.queries, self._clock.now())
         if outcome.key_refused:
             self._batch.stop_queries()
+        if outcome.bug is not None and self._bug is not None and isinstance(action, Submit):
+            self._batch.stop_submitting()  # what goes wrong again with what costs is not tried on
         self._bug = self._bug or outcome.bug
         self._silence.note(action, outcome, self._clock.now())
 
@@ -321,7 +323,8 @@ def _ends_a_run(error: Exception) -> bool:
     to the connections, and nobody else expects them.
     """
     network = isinstance(error, ConnectionError | TimeoutError)
-    return isinstance(error, BatchgenError) or (isinstance(error, OSError) and not network)
+    refused = isinstance(error, OSError | MemoryError) and not network
+    return refused or isinstance(error, BatchgenError)
 
 
 def _costs(action: Action) -> bool:

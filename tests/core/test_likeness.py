@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchgen.core.prompts import likeness, normalised, repeats, resembles
+from batchgen.core.prompts import (
+    _composed,
+    _is_kept,
+    likeness,
+    normalised,
+    repeats,
+    resembles,
+)
 
 LONG = "a" * 500 + " and then " + "b" * 500
 
@@ -143,3 +150,10 @@ def test_every_pair_of_prompts_has_an_answer(one, other):
     assert repeats(one, one)
     assert resembles(one, one)
     assert (likeness(one) == likeness(other)) == (normalised(one) == normalised(other))
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(max_codepoint=127)))
+def test_the_short_way_for_plain_text_leads_to_the_same(text):
+    """What is compared of a prompt does not depend on how fast it was found."""
+    assert normalised(text) == _composed(text, _is_kept)

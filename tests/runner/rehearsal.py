@@ -65,8 +65,10 @@ class Rehearsal:
                 if self.visit:
                     await self.visit(sandbox.base_url)
                 key = Secret(self.key)
-                yield Endpoint(base_url=sandbox.base_url, key=key, renew=self.renew)
-                self.bill = sandbox.bill()
+                try:
+                    yield Endpoint(base_url=sandbox.base_url, key=key, renew=self.renew)
+                finally:
+                    self.bill = sandbox.bill()
 
         settings = Settings(sandbox=True, **self.settings)
         start = START + self.clock

@@ -85,7 +85,7 @@ async def recalled(
     """Write into an empty journal what the sidecars say of the batch; None if it is not empty, or
     there are none: then nothing is lost.
     """
-    if not journal.is_empty:
+    if not journal.is_empty or not any(tree.folder.glob("*.json")):
         return None
     retold = await Retold.of(Salvage(), tree, manifest, settings, now)
     if not retold.testimony:
