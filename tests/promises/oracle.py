@@ -144,12 +144,10 @@ def _lost(found: Witnesses, made: list[Task]) -> Iterator[str]:
 
 
 def _half_done(found: Witnesses) -> Iterator[str]:
-    try:
-        yield from _half_results(found)
-        yield from _half_sidecars(found)
-        yield from _half_jobs(found)
-    except (ValueError, KeyError) as error:
-        yield f"P3: a sidecar is no whole document: {error!r}"
+    yield from (f"P3: {name} is no whole document" for name in found.torn)
+    yield from _half_results(found)
+    yield from _half_sidecars(found)
+    yield from _half_jobs(found)
     yield from _journal_ahead(found)
 
 

@@ -131,6 +131,10 @@ class Witnesses:
     facts: list[Fact]
     standing: Standing
     """What the facts add up to."""
+    sidecars: dict[str, dict[str, Any]]
+    """By the name of their job."""
+    torn: list[str]
+    """Sidecars that are no whole documents."""
     private: set[str]
     """Names in the private folder, before the journal was looked at, which leaves files there."""
     unreadable: str = ""
@@ -138,14 +142,21 @@ class Witnesses:
 
     @classmethod
     def of(cls, output: Path, service: Service) -> Witnesses:
-        private, standing, facts, unreadable = listing(output / ".batchgen"), Standing(_ANY), [], ""
+        private, facts, unreadable = listing(output / ".batchgen"), [], ""
+        standing = Standing(_ANY)
         try:
             facts = list(story(output))
             for fact in facts:
                 standing.after(fact)
         except BatchgenError as error:
             unreadable = str(error)
-        return cls(output, service, facts, standing, private, unreadable)
+        sidecars, torn = {}, []
+        for path in sorted(output.glob("*.json")):
+            try:
+                sidecars[path.stem] = json.loads(path.read_bytes())
+            except ValueError:
+                torn.append(path.name)
+        return cls(output, service, facts, standing, sidecars, torn, private, unreadable)
 
     @property
     def jobs(self) -> list[Job]:
@@ -157,11 +168,6 @@ class Witnesses:
         there = listing(self.output)
         paths = {name: self.output / name for name in there if not name.endswith(".json")}
         return {name: path for name, path in paths.items() if path.is_file()}
-
-    @property
-    def sidecars(self) -> dict[str, dict[str, Any]]:
-        """By the name of their job; raises ValueError for one that is no whole document."""
-        return {path.stem: json.loads(path.read_bytes()) for path in self.output.glob("*.json")}
 
 
 _ANY = Policy(lanes={})
