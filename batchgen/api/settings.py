@@ -45,9 +45,8 @@ def policy_of(manifest: Manifest, settings: Settings, catalog: Catalog) -> Polic
     lanes = {
         name: LaneLimits(
             submits_per_second=model.limits.submits_per_second,
-            max_in_flight=model.limits.max_in_flight,
-            poll_seconds=model.limits.poll_seconds,
             running=model.limits.running,
+            poll_seconds=model.limits.poll_seconds,
         )
         for name, model in catalog.models.items()
     }
@@ -59,6 +58,7 @@ def policy_of(manifest: Manifest, settings: Settings, catalog: Catalog) -> Polic
         budget=budget.micro if budget else None,
         retry=manifest.retry or default.retry,
         settle=default.settle if manifest.settle is None else manifest.settle,
+        queries_per_second=manifest.queries_per_second or default.queries_per_second,
         service_speed=settings.service_speed,
         exclusive_account=manifest.exclusive_account,
         stop_after_failures=manifest.stop_after_failures,

@@ -46,16 +46,6 @@ class Limits(Data):
     """What one task takes to render, by the reference's own samples (the slowest of them, since
     nothing promises more); None where there is none."""
 
-    @property
-    def max_in_flight(self) -> int:
-        """How many tasks to have at the service: those that run and as many that queue.
-
-        Between two looks all that run may end together; each needs a successor already in the
-        queue, or its slot idles until the next look. A deeper queue would not render faster, and
-        its tasks are paid for in an order that can no longer be changed.
-        """
-        return 2 * self.running
-
 
 class Retirement(Data):
     """The end of a model, as somebody has announced it."""

@@ -56,4 +56,29 @@ class Search:
     model: str
 
 
-Action = Prepare | Submit | Poll | Download | Seal | Search
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Ask the service's task list which tasks of an account and model render, and, where
+    ``waiting``, which wait.
+    """
+
+    account: str
+    model: str
+    waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskLimits:
+    """Ask the service what it allows an account for a model."""
+
+    account: str
+    model: str
+
+
+JobAction = Prepare | Submit | Poll | Download | Seal
+"""What is done for one job."""
+
+LaneAction = Search | Survey | AskLimits
+"""What is asked for many at once."""
+
+Action = JobAction | LaneAction

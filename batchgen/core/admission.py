@@ -4,7 +4,8 @@ A job leaves its line when five things agree: what it needs is prepared, the lan
 is being made there, its rate and its pauses are over, nothing is stopped), there is room in flight,
 the budget and the disk allow the worst case, and it is the first of its line (``line``). Jobs that
 need nothing do not wait for those that do, and nothing is prepared for a job behind one that the
-budget or the disk does not allow.
+budget or the disk does not allow. How often and how many is said by the lane's ``Allowance``, but
+for the number in flight where the manifest has one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from enum import Enum, auto
 from batchgen.core import facts as f
 from batchgen.core.actions import Action, Prepare, Submit
 from batchgen.core.agenda import Agenda
+from batchgen.core.allowances import Allowances
 from batchgen.core.job import Job
 from batchgen.core.lanes import Lane, LaneKey
 from batchgen.core.line import Line
@@ -36,13 +38,19 @@ class _Shortage(Enum):
 class Admission:
     """The jobs that wait to be submitted. ``chosen`` limits which of them this run submits."""
 
-    def __init__(self, standing: Standing, chosen: Collection[str] | None) -> None:
+    def __init__(
+        self,
+        standing: Standing,
+        chosen: Collection[str] | None,
+        allowances: Allowances,
+    ) -> None:
         self._standing = standing
         self._chosen = chosen
+        self._allowances = allowances
         self._ready: dict[LaneKey, Line] = {}
         self._waiting: defaultdict[LaneKey, Agenda[str]] = defaultdict(Agenda)
         """Those that must not be submitted before some moment."""
-        self._preparing = Preparing(standing, self._make_ready)
+        self._preparing = Preparing(standing, self._make_ready, allowances.room)
         self._open = True
         self._service_time: float | None = None
         self._service_time_at = 0.0
@@ -116,6 +124,11 @@ class Admission:
                 yield first
             if self._is_willing(lane):
                 yield self._opens_at(lane)
+
+    @property
+    def buying(self) -> list[Lane]:
+        """The lanes for which somebody is in line."""
+        return [each for each in self._lanes() if self.queued(each) and not self._is_stopped(each)]
 
     def queued(self, lane: Lane) -> int:
         """How many jobs are in line for a lane."""
@@ -239,7 +252,9 @@ class Admission:
         return any(gate.stopped for gate in gates)
 
     def _opens_at(self, lane: Lane) -> float:
-        return lane.opens_at(self._standing.gates[lane.account])
+        return lane.opens_at(
+            self._standing.gates[lane.account], self._allowances.of(lane).opens_at(lane.sent_at)
+        )
 
     def _first_ready(self, lane: Lane) -> Job | None:
         return self._line(lane.key).first()
@@ -251,7 +266,7 @@ class Admission:
     def _has_room(self, lane: Lane, job: Job) -> bool:
         cap = self._standing.policy.max_in_flight
         if cap is None:
-            return lane.in_flight < lane.limits.room(direct=job.direct)
+            return lane.in_flight < self._allowances.of(lane).room(direct=job.direct)
         return self._standing.in_flight < cap
 
     def _lacks(self, job: Job) -> _Shortage | None:

@@ -66,6 +66,19 @@ class Agenda(Generic[Item]):
         while (key := self.first_key()) is not None and key <= limit:
             yield self.pop()
 
+    def count_until(self, limit: float, most: int) -> int:
+        """How many items have a key of at most ``limit``; counted no further than ``most``."""
+        count, places = 0, [0]
+        while places and count < most:
+            place = places.pop()
+            # What is below a place in the heap comes later.
+            if place >= len(self._heap) or self._heap[place][0] > limit:
+                continue
+            key, arrival, item = self._heap[place]
+            count += self._keys.get(item) == (key, arrival)
+            places += (2 * place + 1, 2 * place + 2)
+        return count
+
     def clamp(self, limit: float) -> None:
         """Move every item beyond ``limit`` to it."""
         for item in [item for item, (key, _) in self._keys.items() if key > limit]:

@@ -17,7 +17,7 @@ index it was in, into the one its state belongs to:
     PENDING     its line in ``admission``, by way of ``preparing`` -> Prepare, Submit
     SUBMITTING  ``_posts``, where a new run finds those that a dead one left behind
     IN_DOUBT    ``searches``, while it is not held             -> Search
-    RENDERING   ``looks``, by the moment of the next look      -> Poll
+    RENDERING   ``looks``, by the moment of the next look      -> Poll, Survey
     READY       ``fetches``, by the deadline                   -> Download
                 ``looks`` where a URL went stale               -> Poll
                 ``_seals`` when every result is settled        -> Seal
@@ -27,7 +27,8 @@ index it was in, into the one its state belongs to:
     EXPIRED     ``_seals``, where some results were saved in time -> Seal
 
 ``settle`` says that an action is over: what its facts left undone is filed again. What only this
-run knows (the service's clock, the disk, how often it has asked) comes as news that is no fact.
+run knows (the service's clock, the disk, what the list shows and the limits are, how long tasks
+take) comes as news that is no fact: the next run can ask again.
 """
 
 from __future__ import annotations
@@ -38,14 +39,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Action, Download, Poll, Prepare, Seal, Search, Submit
+from batchgen.core.actions import (
+    Action,
+    AskLimits,
+    Download,
+    LaneAction,
+    Poll,
+    Prepare,
+    Seal,
+    Search,
+    Submit,
+    Survey,
+)
 from batchgen.core.admission import Admission, Step
 from batchgen.core.agenda import Agenda
+from batchgen.core.allowances import Allowances
+from batchgen.core.cadence import Cadences
 from batchgen.core.fetches import Fetches
 from batchgen.core.job import Job
 from batchgen.core.lanes import NEVER, Lane
 from batchgen.core.lifecycle import State
 from batchgen.core.looks import Looks
+from batchgen.core.news import NOTHING, News
 from batchgen.core.policy import HOUR, LONGEST_PAUSE, Policy
 from batchgen.core.queries import Queries
 from batchgen.core.searches import Searches
@@ -79,9 +94,11 @@ class Batch:
         self.standing = Standing(policy)
         self.under_way: dict[Action, float] = {}
         """What was started, and when."""
-        self._admission = Admission(self.standing, chosen)
+        cadences = Cadences(policy)
         self._queries = Queries(policy.queries_per_second)
-        self._looks = Looks(self.standing, self._queries)
+        self._allowances = Allowances(self.standing, cadences, self._queries)
+        self._admission = Admission(self.standing, chosen, self._allowances)
+        self._looks = Looks(self.standing, self._queries, cadences)
         self._searches = Searches(self.standing, self._queries)
         self._posts: set[str] = set()
         self._orphans: list[str] = []
@@ -107,28 +124,51 @@ class Batch:
     def after(self, fact: f.Fact) -> None:
         """Take a fact in. IllegalStep: it cannot follow, and nothing has changed."""
         known = self.standing.jobs.get(fact.job) if isinstance(fact, f.JobFact) else None
-        old_lane = known.lane if known else None
+        before = (known.lane, known.state) if known else None
         self.standing.after(fact)
         if isinstance(fact, f.RunStarted):
             self._start_run(fact.at)
         elif isinstance(fact, f.JobFact):
             job = self.standing.jobs[fact.job]
-            if old_lane is not None:
-                self._unfile(job, old_lane)
+            if before is not None:
+                self._unfile(job, before[0])
+                if before[1] is State.RENDERING is not job.state:
+                    self._looks.note_end(job, fact)
             self._file(job, fact)
+        self._allowances.learn(fact)
 
-    def settle(self, action: Action, now: float) -> None:
+    def settle(self, action: Action, now: float, news: News = NOTHING) -> None:
         """An action is over and its facts are taken in: file again what is left of the work."""
         del self.under_way[action]
+        self._hear(action, now, news)
         match action:
             case Prepare():
                 self._admission.settle(action, now)
-                return
             case Search():
                 self._searches.settle(action, now)
-                return
+            case Survey():
+                self._looks.settle_survey(action, now, news)
+                self._allowances.see(action, news, now)
+            case AskLimits():
+                self._allowances.told(action, news)
+            case Submit() | Poll() | Download() | Seal():
+                self._settle_job(action, now, news)
+
+    def _hear(self, action: Action, now: float, news: News) -> None:
+        """What the answers to questions say of those to come."""
+        if isinstance(action, Poll | Search | Survey):
+            self._queries.note(answered=news.answered)
+            self._queries.charge(news.questions - 1, now)
+        if news.wait_until is not None:
+            self._queries.slow(news.wait_until)
+        if news.key_refused:  # only what has a URL can still be collected
+            self._queries.stop()
+            self.stop_submitting()
+
+    def _settle_job(self, action: Submit | Poll | Download | Seal, now: float, news: News) -> None:
+        match action:
             case Poll():
-                self._looks.settle(action, now)
+                self._looks.settle(action, now, news)
             case Download():
                 self._fetches.settle(action, now)
         job = self.standing.jobs[action.job]
@@ -140,19 +180,6 @@ class Batch:
     def stop_submitting(self) -> None:
         """From here on nothing new is bought; what is paid for is still collected."""
         self._admission.close()
-
-    def stop_queries(self) -> None:
-        """The service answers this key no more: only what has a URL can still be collected."""
-        self.stop_submitting()
-        self._queries.stop()
-
-    def slow_queries(self, until: float) -> None:
-        """The service asked its queries to wait."""
-        self._queries.slow(until)
-
-    def charge_queries(self, count: int, now: float) -> None:
-        """A search has made so many queries beside its first: those to come wait accordingly."""
-        self._queries.charge(count, now)
 
     def see_service_time(self, at: float, service_time: float) -> None:
         """The service's clock showed this when ours showed ``at``; both in Unix seconds."""
@@ -175,6 +202,7 @@ class Batch:
         facts = [self._take(fact) for fact in self._overdue(now)]
         actions: list[Action] = [*self._fetches.begin(now), *self._seal_all()]
         actions += [*self._looks.begin(now), *self._searches.begin(now)]
+        actions += self._allowances.ask(self._admission.buying)
         while steps := [self._step(step) for step in self._admission.steps(now)]:
             facts.extend(fact for fact, _ in steps if fact is not None)
             actions.extend(action for _, action in steps if action is not None)
@@ -207,6 +235,10 @@ class Batch:
         """Of the downloads of this run; 0 before the first has ended."""
         return self._fetches.mean_seconds
 
+    def running(self, lane: Lane) -> int:
+        """How many tasks of a lane render at once, as far as is known by now."""
+        return self._allowances.running(lane)
+
     def queued(self, lane: Lane) -> int:
         """How many jobs are in line for a lane."""
         return self._admission.queued(lane)
@@ -215,11 +247,6 @@ class Batch:
     def budget_reached(self) -> bool:
         """Jobs are left that the budget does not allow, and nothing in flight can free it."""
         return self._admission.budget_reached
-
-    @property
-    def disk_full(self) -> bool:
-        """Jobs are left whose results may not fit, and nothing in flight can make room."""
-        return self._admission.disk_needed is not None
 
     @property
     def disk_needed(self) -> int | None:
@@ -261,7 +288,7 @@ class Batch:
 
     def _unfile(self, job: Job, lane: tuple[str, str]) -> None:
         self._admission.drop(job.id, lane)
-        self._looks.drop(job.id)
+        self._looks.drop(job.id, lane)
         self._searches.drop(job.id, lane)
         self._seals.drop(job.id)
         self._fetches.drop(job)
@@ -313,6 +340,8 @@ class Batch:
     def _overdue(self, now: float) -> Iterator[f.Fact]:
         """Facts that nobody brings: of what a dead run left, and of what has lasted too long."""
         yield from self._left_behind(now)
+        for job in self._jobs(self._looks.newly_rendering()):
+            yield f.RenderingStarted(**_about(job, now))
         for job in self._jobs(sorted(self._retries)):
             yield f.Requeued(
                 **_about(job, now),
@@ -345,7 +374,7 @@ class Batch:
 
 
 def _is_about(job: Job, action: Action) -> bool:
-    return not isinstance(action, Search) and action.job == job.id
+    return not isinstance(action, LaneAction) and action.job == job.id
 
 
 def lost_answer(job: Job, now: float) -> f.SubmitLost:

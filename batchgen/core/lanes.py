@@ -65,8 +65,8 @@ class Lane:
     """Those of them that make a task: 0 or 1."""
     at_service: int = 0
     """Tasks submitted and not seen terminal."""
-    free_at: float = 0.0
-    """When the submit rate allows the next POST."""
+    sent_at: float = 0.0
+    """When the newest request left."""
     sought: Counter[str] = field(default_factory=Counter)
     """How many lost answers are sought on the service's list, by the likeness of their requests."""
     answered: deque[tuple[float, str]] = field(default_factory=deque)
@@ -93,11 +93,13 @@ class Lane:
         """From submit to seen success, over all tasks of the batch."""
         return self.render_seconds / self.rendered if self.rendered else None
 
-    def opens_at(self, account: Gate) -> float:
-        """The moment from which the next submit may leave; NEVER while something must happen."""
+    def opens_at(self, account: Gate, paced: float) -> float:
+        """The moment from which the next submit may leave, ``paced`` at the soonest; NEVER while
+        something must happen.
+        """
         if self.posting or self.gate.stopped or account.stopped:
             return NEVER
-        return max(self.free_at, self.gate.paused_until, account.paused_until)
+        return max(paced, self.gate.paused_until, account.paused_until)
 
     def seek(self, likeness: str, change: int) -> None:
         """So many more lost answers of this likeness are sought, or fewer."""
@@ -110,7 +112,7 @@ class Lane:
         return (task_id for at, task_id in self.answered if since <= at <= until)
 
     def submit_started(self, at: float) -> None:
-        self.free_at = at + 1.0 / self.limits.submits_per_second
+        self.sent_at = at
 
     def submitted(self, at: float, task_id: str) -> None:
         while self.answered and self.answered[0][0] < at - RETENTION:
@@ -120,4 +122,4 @@ class Lane:
     def reopen(self, now: float) -> None:
         """A new run, perhaps under a clock that was set back: no wait outlives its length."""
         self.gate.reopen(now)
-        self.free_at = min(self.free_at, now + 1.0 / self.limits.submits_per_second)
+        self.sent_at = min(self.sent_at, now)

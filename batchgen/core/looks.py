@@ -1,95 +1,325 @@
-"""Which tasks are looked at next, and when a task has had looks enough.
+"""Which tasks are looked at next, and how: each by a question of its own, or many on the list.
 
-A task is polled by the moment of its next look; young tasks, whose refusals come within seconds,
-more often than old ones. One poll leaves at a time, as often as the query rate allows, and only so
-many wait for their answers at once.
+Rules of this file:
+
+* A task at the service is in one of two *groups* of its lane, by the moment of its next look: those
+  that are known to render, and those that wait, or of which nobody knows. Where more tasks of a
+  group want a look than the list has pages, the list is asked (``Survey``), else the first of them
+  (``Poll``). What the list tells moves the next look; where it tells nothing, the task is asked.
+* Only a question about the task itself ends a job. So a task that the list shows no longer, and one
+  whose URL went stale, wants one, and comes before all groups. A task that the list shows to be
+  rendering for longer than any before is asked for itself now and then.
+* The list of who waits is asked before that of who renders: a task that changes over in between is
+  on both.
+* A question leaves as often as the rate of the account allows (``queries``), and only so many wait
+  for their answers at once. When a task is looked at next is said by ``cadence``, what the list is
+  worth by ``roll``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Poll
+from batchgen.core.actions import Poll, Survey
 from batchgen.core.agenda import Agenda
+from batchgen.core.cadence import FIRST, Cadences
 from batchgen.core.job import Job
+from batchgen.core.lanes import LaneKey
 from batchgen.core.lifecycle import State
+from batchgen.core.news import News
 from batchgen.core.policy import OVERDUE
 from batchgen.core.queries import Queries
+from batchgen.core.roll import LAG_BORNE, Census, Roll
 from batchgen.core.standing import Standing
+
+Group = tuple[LaneKey, bool]
+"""The tasks of a lane that are known to render (True), and its other ones."""
+
+COUNTED = 100
+"""How many tasks of a group are counted at most, to see whether the list is worth its pages."""
+
+LIST_PATIENCE = 5.0
+"""Seconds for which looks at tasks wait for a list that is being read."""
 
 
 class Looks:
-    """The tasks that are to be polled, and those that were polled for too long."""
+    """The tasks that are to be looked at, and those that were looked at for too long."""
 
-    def __init__(self, standing: Standing, queries: Queries) -> None:
+    def __init__(self, standing: Standing, queries: Queries, cadences: Cadences) -> None:
         self._standing = standing
         self._policy = standing.policy
         self._queries = queries
-        self._due: Agenda[str] = Agenda()
+        self._cadences = cadences
+        self._own: Agenda[str] = Agenda()
+        """Who wants a question of its own, by the moment."""
+        self._due: defaultdict[Group, Agenda[str]] = defaultdict(Agenda)
         """By the moment of the next look."""
-        self._under_way: set[Poll] = set()
+        self._groups: Agenda[Group] = Agenda()
+        """By the moment of the first of these."""
+        self._rolls: dict[LaneKey, Roll] = {}
+        self._polled: set[Poll] = set()
+        self._surveyed: dict[LaneKey, float] = {}
+        """The lanes whose list is being read, and since when."""
+        self._missed: set[str] = set()
+        """Who is asked because the list shows it no longer."""
+        self._asked_at: dict[str, float] = {}
+        """When the task itself was asked last."""
+        self._seen_rendering: dict[str, None] = {}
+        """Who was first seen to render on the list, until that is a fact."""
         self.stuck: set[str] = set()
 
     def __bool__(self) -> bool:
         """Somebody is to be looked at, now or later, if queries are wanted at all."""
-        return bool(self._due) and self._queries.wanted
+        return bool(self._own or self._groups) and self._queries.wanted
+
+    # -- tasks ---------------------------------------------------------------------------------
 
     def put(self, job: Job, fact: f.Fact) -> None:
-        """A task is made; if it was found, or a new run takes it up, there is no need to wait."""
-        at_once = isinstance(fact, f.Adopted) or not job.at_service
-        self._due.put(job.id, 0.0 if at_once else fact.at + self._pause(job, fact.at))
+        """A task is made, or renders; who was found, or is taken up again, need not wait."""
+        if isinstance(fact, f.Adopted) or not job.at_service:
+            self._own.put(job.id, 0.0)
+        else:
+            self._put(job, fact.at + self._pause(job, fact.at))
 
     def put_stale(self, job: Job) -> None:
         """A result's URL leads nowhere: the task is asked for another, unless it is just now."""
-        if job.stale_until is not None and Poll(job.id, job.attempt) not in self._under_way:
-            self._due.put(job.id, job.stale_until)
+        if job.stale_until is not None and Poll(job.id, job.attempt) not in self._polled:
+            self._own.put(job.id, job.stale_until)
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, lane: LaneKey) -> None:
         """The task is looked at no longer, or filed anew."""
-        self._due.drop(name)
+        self._own.drop(name)
+        for renders in (True, False):
+            if name in self._due[lane, renders]:
+                self._due[lane, renders].drop(name)
+                self._file((lane, renders))
+        self._seen_rendering.pop(name, None)
         self.stuck.discard(name)
+
+    def note_end(self, job: Job, fact: f.Fact) -> None:
+        """The task has ended, or whatever else is said by the fact."""
+        self._asked_at.pop(job.id, None)
+        self._cadences[job.lane].note(fact.at, self._took(job, fact))
 
     def clamp(self, latest: float) -> None:
         """Let nobody wait beyond this moment."""
-        self._due.clamp(latest)
+        self._own.clamp(latest)
+        for group, agenda in self._due.items():
+            agenda.clamp(latest)
+            self._file(group)
 
-    def settle(self, action: Poll, now: float) -> None:
+    # -- news ----------------------------------------------------------------------------------
+
+    def settle(self, action: Poll, now: float, news: News) -> None:
         """A look is over, and its facts are taken in: look again, unless it saw an end."""
-        self._under_way.discard(action)
+        self._polled.discard(action)
         job = self._standing.jobs[action.job]
         unseen = job.state is State.RENDERING
+        if news.answered:
+            self._judge_list(job, now, news, ended=not unseen)
         unseen = unseen or (job.state is State.READY and job.stale_until is not None)
-        if not unseen or job.id in self._due:
+        if not unseen or self._is_filed(job):
             return
         if self._has_lasted_too_long(job, now):
             self.stuck.add(job.id)
+        elif job.id in self._missed or job.rendered:
+            self._own.put(job.id, now + self._pause(job, now))
         else:
-            self._due.put(job.id, now + self._pause(job, now))
+            self._put(job, now + self._pause(job, now))
 
-    def begin(self, now: float) -> Iterator[Poll]:
-        """At most one: the next is due when the query rate allows it, and ``next_at`` says when."""
-        moment = self.next_at
-        if moment is None or moment > now:
-            return
-        self._queries.charge(1, now)
-        name = self._due.pop()
-        poll = Poll(name, self._standing.jobs[name].attempt)
-        self._under_way.add(poll)
-        yield poll
+    def settle_survey(self, action: Survey, now: float, news: News) -> None:
+        """A look at the list is over."""
+        lane, roll = (action.account, action.model), self._roll((action.account, action.model))
+        del self._surveyed[lane]
+        if news.census is not None:
+            self._see(lane, roll, news.census, now)
+        else:
+            roll.ban(now)
+        cadence = self._cadences[lane]
+        roll.rested_at[True] = now + cadence.rest(roll.pages[True], now)
+        if action.waiting:
+            pages = roll.pages[True] + roll.pages[False]
+            roll.rested_at[False] = now + 2 * max(
+                cadence.rest(pages, now), FIRST / self._policy.service_speed
+            )
+        for renders in (True, False):
+            self._file((lane, renders))
+
+    def newly_rendering(self) -> list[str]:
+        """Who was seen on the list to render, and has no fact that says so."""
+        names = list(self._seen_rendering)
+        self._seen_rendering.clear()
+        return names
+
+    # -- decisions -----------------------------------------------------------------------------
+
+    def begin(self, now: float) -> Iterator[Poll | Survey]:
+        """As many as the query rate allows now; ``next_at`` says when the next is due."""
+        while (moment := self.next_at) is not None and moment <= now:
+            if (action := self._next(now)) is not None:
+                self._queries.charge(1, now)
+                yield action
 
     @property
     def next_at(self) -> float | None:
         """When the next look may be taken; None while none is wanted, or too many are under way."""
-        due = self._due.first_key()
+        moments = [self._own.first_key(), self._groups.first_key()]
+        due = min((moment for moment in moments if moment is not None), default=None)
         if due is None or not self._queries.wanted:
             return None
-        if len(self._under_way) >= self._policy.queries_in_flight:
+        if len(self._polled) + len(self._surveyed) >= self._policy.queries_in_flight:
             return None
         return max(due, self._queries.free_at)
 
+    def _next(self, now: float) -> Poll | Survey | None:
+        first = self._own.first_key()
+        if first is not None and first <= now:
+            return self._poll(self._own.pop(), now)
+        group = self._groups.pop()
+        (account, model), renders = group
+        list_at = self._list_at(group, now)
+        if list_at is None:
+            name = self._due[group].pop()
+            self._file(group)
+            return self._poll(name, now)
+        if list_at > now:
+            self._groups.put(group, list_at)
+            return None
+        self._surveyed[account, model] = now
+        self._file(group)
+        return Survey(account, model, waiting=not renders)
+
+    def _poll(self, name: str, now: float) -> Poll:
+        poll = Poll(name, self._standing.jobs[name].attempt)
+        self._polled.add(poll)
+        self._asked_at[name] = now
+        return poll
+
+    def _list_at(self, group: Group, now: float) -> float | None:
+        """When the group's next look should be one at the list, or what is being read of it should
+        be there; None: rather ask about a task itself, now.
+        """
+        lane, renders = group
+        if lane in self._surveyed:
+            there = self._surveyed[lane] + LIST_PATIENCE / self._policy.service_speed
+            return there if there > now else None
+        roll = self._roll(lane)
+        pages = roll.pages[renders] + (0 if renders else roll.pages[True])
+        soon = max(roll.rested_at[renders], now + self._cadences[lane].rest(pages, now))
+        wanting = self._due[group].count_until(soon, most=max(COUNTED, pages + 1))
+        return roll.rested_at[renders] if roll.is_usable(now) and wanting > pages else None
+
+    # -- the list ------------------------------------------------------------------------------
+
+    def _see(self, lane: LaneKey, roll: Roll, census: Census, now: float) -> None:
+        roll.pages[True] = census.rendering_pages
+        if census.waiting is not None:
+            roll.pages[False] = census.waiting_pages
+        if not census.whole:
+            roll.ban(now)
+            return
+        names = [*self._due[lane, True], *self._due[lane, False]]
+        jobs = [job for job in self._jobs(names) if job.submitted_at < census.asked_at]
+        untold = [job for job in jobs if not self._tell(job, roll, census, now)]
+        lag = LAG_BORNE / self._policy.service_speed
+        missing = [job for job in untold if now - job.submitted_at > lag]
+        if 2 * len(missing) > len(jobs):
+            roll.ban(now)
+        for job in missing:
+            self._ask_itself(job)
+
+    def _tell(self, job: Job, roll: Roll, census: Census, now: float) -> bool:
+        """Draw the conclusions for one task; whether there were any, or none were to be drawn."""
+        task_id = job.task_id or ""
+        if task_id in census.rendering:
+            roll.seen.add(job.id)
+            if job.running_since is None:
+                self._seen_rendering[job.id] = None  # the fact that says so puts it in its place
+            else:
+                self._put_off(job, now)
+        elif census.waiting is not None and task_id in census.waiting:
+            roll.seen.add(job.id)
+            self._put_off(job, now)
+        elif task_id in census.ended or self._is_missed(job, roll, census):
+            roll.seen.discard(job.id)
+            self._missed.add(job.id)
+            self._ask_itself(job)
+        else:
+            return census.waiting is None and job.running_since is None
+        return True
+
+    def _judge_list(self, job: Job, now: float, news: News, *, ended: bool) -> None:
+        """The task itself has said whether the list was right, and how late it was."""
+        roll, missed = self._roll(job.lane), job.id in self._missed
+        if missed or (ended and job.id in roll.seen):
+            roll.judge(right=ended, lateness=self._late(news), now=now)
+        self._missed.discard(job.id)
+        if ended:
+            roll.seen.discard(job.id)
+
+    def _is_missed(self, job: Job, roll: Roll, census: Census) -> bool:
+        """It was there alive, and is no longer where it should be."""
+        should_be = census.waiting is not None or job.running_since is not None
+        return should_be and job.id in roll.seen
+
+    def _put_off(self, job: Job, now: float) -> None:
+        asked_at = self._asked_at.get(job.id, job.submitted_at)
+        if now - asked_at > self._cadences[job.lane].patience:
+            self._ask_itself(job)
+        else:
+            self._put(job, now + self._pause(job, now))
+
+    # -- places --------------------------------------------------------------------------------
+
+    def _ask_itself(self, job: Job) -> None:
+        self.drop(job.id, job.lane)
+        self._own.put(job.id, 0.0)
+
+    def _jobs(self, names: Iterable[str]) -> list[Job]:
+        return [self._standing.jobs[name] for name in names]
+
+    def _put(self, job: Job, moment: float) -> None:
+        group = (job.lane, job.running_since is not None)
+        self._due[group].put(job.id, moment)
+        self._file(group)
+
+    def _file(self, group: Group) -> None:
+        first = self._due[group].first_key()
+        if first is None:
+            self._groups.drop(group)
+        else:
+            self._groups.put(group, first)
+
+    def _is_filed(self, job: Job) -> bool:
+        return (
+            job.id in self._own
+            or job.id in self._due[job.lane, True]
+            or job.id in self._due[job.lane, False]
+        )
+
+    def _roll(self, lane: LaneKey) -> Roll:
+        if lane not in self._rolls:
+            self._rolls[lane] = Roll(self._policy.service_speed)
+        return self._rolls[lane]
+
     def _pause(self, job: Job, now: float) -> float:
-        return self._policy.look_again_in(max(now - job.submitted_at, 0.0), job.model)
+        cadence = self._cadences[job.lane]
+        if job.running_since is None or job.rendered:
+            return cadence.waiting_pause(max(now - job.submitted_at, 0.0))
+        return cadence.rendering_pause(max(now - job.running_since, 0.0))
+
+    def _took(self, job: Job, fact: f.Fact) -> float | None:
+        """Seconds for which the task was rendered, best by what the service says of it."""
+        if not isinstance(fact, f.Rendered):
+            return None
+        if fact.end_time is not None and fact.scheduled_time is not None:
+            return (fact.end_time - fact.scheduled_time) / self._policy.service_speed
+        return None if job.running_since is None else fact.at - job.running_since
+
+    def _late(self, news: News) -> float | None:
+        return None if news.lateness is None else news.lateness / self._policy.service_speed
 
     def _has_lasted_too_long(self, job: Job, now: float) -> bool:
         """Seen running, or in the queue, for longer than the service itself allows."""

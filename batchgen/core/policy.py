@@ -30,15 +30,10 @@ class LaneLimits:
     """What one account may do with one model."""
 
     submits_per_second: float
-    max_in_flight: int
+    running: int
+    """How many tasks the service works on at once; more are accepted, and wait."""
     poll_seconds: float
-    running: int | None = None
-    """How many requests the service works on at once, where that is less than may be in flight: so
-    many may wait side by side for an answer that is the result itself."""
-
-    def room(self, *, direct: bool) -> int:
-        """How many requests of a kind may be in flight."""
-        return self.running or self.max_in_flight if direct else self.max_in_flight
+    """The service's advice for the time between two looks at a task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +60,8 @@ class Policy:
     lanes: Mapping[str, LaneLimits]
     """By model: the catalog's numbers."""
     max_in_flight: int | None = None
-    """Tasks submitted and not seen terminal, over the whole batch; lifts the catalog's number."""
+    """Tasks submitted and not seen terminal, over the whole batch; replaces what is known of each
+    model."""
     budget: int | None = None
     """Micro-units that all runs of the batch may spend; None for no limit."""
     disk_margin: int = 64 * 1024 * 1024
@@ -78,8 +74,9 @@ class Policy:
     until that counts as proof that none was made."""
     exclusive_account: bool = False
     """Nobody else makes tasks with this account, so one that nothing else explains is ours."""
-    queries_per_second: float = 15.0
-    """Below the service's 20 for an account (Manage asynchronous tasks, 2026)."""
+    queries_per_second: float = 20.0
+    """Of questions about tasks, the list and cancelling together: what the service allows an
+    account (Manage asynchronous tasks, 2026)."""
     queries_in_flight: int = 16
     downloads: int = 4
     preparations: int = 2
@@ -96,18 +93,7 @@ class Policy:
 
     def lane(self, model: str) -> LaneLimits:
         """The limits of a model; 5 a second and 5 at once where the catalog no longer knows it."""
-        return self.lanes.get(model) or LaneLimits(
-            submits_per_second=5, max_in_flight=5, poll_seconds=15
-        )
-
-    def look_again_in(self, age: float, model: str) -> float:
-        """How long after a look at a task of this age the next one comes.
-
-        Refusals of media and content fail a task within seconds of its submit, so a young task is
-        looked at sooner; later the service's own advice holds (15 s for video, 10 s for images).
-        """
-        slowest = self.lane(model).poll_seconds
-        return min(max(2.0, age * self.service_speed / 2), slowest) / self.service_speed
+        return self.lanes.get(model) or LaneLimits(submits_per_second=5, running=5, poll_seconds=15)
 
 
 def backoff(tries: int, jitter: float, *, hint: float | None = None, first: float = 2.0) -> float:

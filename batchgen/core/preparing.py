@@ -32,9 +32,15 @@ from batchgen.core.standing import Standing
 class Preparing:
     """The jobs that need something before they can be sent."""
 
-    def __init__(self, standing: Standing, on_prepared: Callable[[Job], None]) -> None:
+    def __init__(
+        self,
+        standing: Standing,
+        on_prepared: Callable[[Job], None],
+        room: Callable[[Lane], int],
+    ) -> None:
         self._standing = standing
         self._on_prepared = on_prepared
+        self._room = room
         self._backlog: defaultdict[LaneKey, Agenda[str]] = defaultdict(Agenda)
         self._taken: defaultdict[LaneKey, Agenda[str]] = defaultdict(Agenda)
         self._prepared: defaultdict[LaneKey, set[str]] = defaultdict(set)
@@ -140,8 +146,7 @@ class Preparing:
         return len(self._under_way) < self._standing.policy.preparations
 
     def _has_room(self, lane: Lane) -> bool:
-        room = self._standing.policy.max_in_flight or lane.limits.max_in_flight
-        return len(self._taken[lane.key]) + len(self._prepared[lane.key]) < room
+        return len(self._taken[lane.key]) + len(self._prepared[lane.key]) < self._room(lane)
 
     def _look_at(self, job: Job, now: float) -> None:
         """Prepared, barred, at rest, or waiting for what it lacks."""

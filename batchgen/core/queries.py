@@ -1,15 +1,31 @@
-"""How often the service may be asked where things stand: one rate for the whole account."""
+"""How often the service may be asked where things stand: one rate for the whole account.
+
+Polls, surveys and searches share it (the service allows 20 a second; QwenCloud counts questions
+about a task, the list and cancelling together). They leave evenly, ``CARE`` slower than allowed,
+since what is sent evenly arrives bunched. A question without an answer, throttled or not, halves
+the rate; each answer gives a part of it back.
+"""
 
 from __future__ import annotations
 
 import math
 
+CARE = 0.05
+"""The share of the allowed rate that is left unused."""
+
+SLOWEST = 0.2
+"""Questions a second while none is answered."""
+
+REGAINED = 0.02
+"""The share of the full rate that an answer gives back."""
+
 
 class Queries:
-    """The pace of polls and searches."""
+    """The pace of all questions."""
 
     def __init__(self, per_second: float) -> None:
-        self._per_second = per_second
+        self._full = per_second * (1 - CARE)
+        self._per_second = self._full
         self.wanted = True
         """The service still answers this key."""
         self.free_at = -math.inf
@@ -26,3 +42,10 @@ class Queries:
     def charge(self, count: int, now: float) -> None:
         """So many were made at this moment: the next waits until the rate allows it."""
         self.free_at = max(self.free_at, now) + count / self._per_second
+
+    def note(self, *, answered: bool) -> None:
+        """A question has ended."""
+        if answered:
+            self._per_second = min(self._per_second + REGAINED * self._full, self._full)
+        else:
+            self._per_second = max(self._per_second / 2, min(SLOWEST, self._full))

@@ -122,6 +122,7 @@ class Task:
     task_id: str | None
     request_id: str | None
     submit_time: float | None
+    scheduled_time: float | None
     end_time: float | None
     code: str | None
     message: str | None
@@ -141,6 +142,8 @@ class ListedTask:
     created: float
     request_id: str | None
     """Of the request that made the task."""
+    status: TaskStatus | None
+    """None where the row names none that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,19 @@ class TaskPage:
     total: int
     pages: int
     service_time: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the service allows for a model; None where it does not say.
+
+    ``per_second`` counts requests, ``running`` tasks that render at once, ``waiting`` those that
+    are in line.
+    """
+
+    per_second: float | None
+    running: int | None
+    waiting: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,19 +16,21 @@ from batchgen.dashscope.answers import (
     Ambiguous,
     Canceled,
     Checked,
+    Limits,
     NoAnswer,
     Refused,
     Task,
     TaskPage,
+    TaskStatus,
     UploadPolicy,
 )
 from batchgen.dashscope.connection import Connection, Reply, Told, Unsent
 from batchgen.dashscope.endpoint import Secret
+from batchgen.dashscope.lists import read_limits, read_page
 from batchgen.dashscope.wire import (
     read_answer,
     read_cancel,
     read_check,
-    read_page,
     read_policy,
     read_stream,
     read_submit,
@@ -165,18 +167,30 @@ class Service:
             return NoAnswer("the answer is about another task", heard=True)
         return answer
 
-    async def tasks(self, model: str, page: int) -> TaskPage | NoAnswer:
-        """GET one page, from 1, of the tasks that the account made of a model in the last 24 hours.
+    async def tasks(
+        self, model: str, page: int, status: TaskStatus | None = None
+    ) -> TaskPage | NoAnswer:
+        """GET one page, from 1, of the tasks that the account made of a model in the last 24 hours:
+        those of a status, or all.
 
         Without a window, which means just that: no page names the zone of ``start_time``, and
         a wrong guess would hide a task. Raises nothing but CancelledError.
         """
         query = f"model_name={quote(model, safe='')}&page_no={page}&page_size={PAGE_SIZE}"
+        query += f"&status={status}" if status else ""
         match await self._ask(f"tasks?{query}"):
             case NoAnswer() as none:
                 return none
+            case code, headers, content:
+                return read_page(code, headers, content, model, page)
+
+    async def limits(self, model: str) -> Limits | NoAnswer:
+        """GET what the account may do with a model. Raises nothing but CancelledError."""
+        match await self._ask(f"models/limits?model={quote(model, safe='')}"):
+            case NoAnswer() as none:
+                return none
             case status, headers, content:
-                return read_page(status, headers, content, model, page)
+                return read_limits(status, headers, content, model)
 
     async def cancel(self, task_id: str) -> Canceled | Refused | NoAnswer:
         """POST the wish to cancel a task, which may be repeated: it costs and makes nothing.

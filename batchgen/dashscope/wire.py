@@ -9,9 +9,6 @@ Rules:
 - The same holds for a POST whose answer is the result itself, except that nobody can ask later:
   what of it has come is taken, and only an answer without any result is ``Ambiguous``.
 - A poll has no such danger. Whatever it cannot read is ``NoAnswer``: ask again.
-- A page of the list says that a task is *not* there, too, and then the request is sent again. So a
-  page is read whole or not at all: one odd row, or one from the future, and there is no page
-  (``NoAnswer``). A full page is never the last, whatever it counts.
 - A task id, wherever it comes, beats everything else in the answer: it is money.
 - Documented shapes are read exactly, absent keys are tolerated, unknown ones ignored, numbers kept
   as received (``10`` and ``10.0`` both occur).
@@ -32,13 +29,11 @@ from batchgen.dashscope.answers import (
     Ambiguous,
     Canceled,
     Checked,
-    ListedTask,
     NoAnswer,
     Refused,
     ResultError,
     ResultUrl,
     Task,
-    TaskPage,
     TaskStatus,
     UploadPolicy,
 )
@@ -47,7 +42,6 @@ from batchgen.dashscope.documents import (
     excerpt,
     items_at,
     mapping_at,
-    number_at,
     public,
     text_at,
     words_at,
@@ -57,19 +51,13 @@ from batchgen.dashscope.events import gather
 from batchgen.dashscope.refusals import RefusalKind, is_throttling, kind_of
 from batchgen.dashscope.results import parts_in, results_in
 from batchgen.dashscope.times import (
-    milliseconds_at,
-    read_date,
     read_retry_after,
     service_time_at,
 )
 
-FUTURE = 60.0
-"""Seconds by which a task may seem younger than the page that shows it: the service's own servers
-differ."""
-
 _REDIRECTIONS = range(300, 400)
 _SAID_BY_STATUS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
-_TASK_ID = re.compile(r"[\w.:-]{1,200}", re.ASCII)
+TASK_ID = re.compile(r"[\w.:-]{1,200}", re.ASCII)
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f\"]*")
 """What may stand in a form without changing its shape."""
 _FORM = {
@@ -80,7 +68,7 @@ _FORM = {
     "x-oss-forbid-overwrite": "x_oss_forbid_overwrite",
 }
 """Fields of the upload form, by what the policy calls them."""
-_STATES = {state.value: state for state in TaskStatus}
+STATES = {state.value: state for state in TaskStatus}
 
 
 def headers(
@@ -111,7 +99,7 @@ def _read_submit(
     status: int, headers: Mapping[str, str], body: bytes, answer: Mapping[str, Any] | None
 ) -> Accepted | Refused | Ambiguous:
     output = mapping_at(answer, "output")
-    if (task_id := text_at(output, "task_id")) and _TASK_ID.fullmatch(task_id):
+    if (task_id := text_at(output, "task_id")) and TASK_ID.fullmatch(task_id):
         return Accepted(task_id, _request_id(headers, answer))
     code, message = words_at(answer, "code") or "", words_at(answer, "message") or ""
     if kind := _refusal(status, answer, code, message):
@@ -241,7 +229,7 @@ def read_policy(
     code, message = words_at(answer, "code") or "", words_at(answer, "message") or ""
     if kind := _refusal(status, answer, code, message):
         return _refused(kind, status, headers, body, answer)
-    return _no_answer(status, headers, body)
+    return no_answer(status, headers, body)
 
 
 def read_task(
@@ -250,9 +238,9 @@ def read_task(
     """The answer to a question about one task, whose results stand where ``shape`` says."""
     answer = document(body)
     output = mapping_at(answer, "output")
-    state = _STATES.get(text_at(output, "task_status") or "")
+    state = STATES.get(text_at(output, "task_status") or "")
     if status != HTTPStatus.OK or not output or not state:
-        return _no_answer(status, headers, body)
+        return no_answer(status, headers, body)
     return _task(answer, state, shape)
 
 
@@ -264,6 +252,7 @@ def _task(answer: Mapping[str, Any] | None, state: TaskStatus, shape: ResultShap
         task_id=text_at(output, "task_id"),
         request_id=text_at(answer, "request_id"),
         submit_time=service_time_at(output, "submit_time"),
+        scheduled_time=service_time_at(output, "scheduled_time"),
         end_time=service_time_at(output, "end_time"),
         code=words_at(output, "code"),
         message=words_at(output, "message"),
@@ -273,48 +262,6 @@ def _task(answer: Mapping[str, Any] | None, state: TaskStatus, shape: ResultShap
         actual_prompt=text_at(output, "actual_prompt") or text_at(first, "actual_prompt"),
         usage=public(mapping_at(answer, "usage")),
     )
-
-
-def read_page(
-    status: int, headers: Mapping[str, str], body: bytes, model: str, page: int
-) -> TaskPage | NoAnswer:
-    """A page of the task list, asked for by model (Manage asynchronous tasks, 2026).
-
-    A row that does not name its model is of the one that was asked for.
-    """
-    answer = document(body)
-    if status != HTTPStatus.OK or not answer or text_at(answer, "code"):
-        return _no_answer(status, headers, body)
-    found = _page(answer, model, page, read_date(headers))
-    if found is None or number_at(answer, "page_no") not in {None, page}:
-        reason = f"page {page} of the task list cannot be read: {excerpt(body)[:200]}"
-        return NoAnswer(reason, heard=True)
-    return found
-
-
-def _page(answer: Mapping[str, Any], model: str, page: int, date: float | None) -> TaskPage | None:
-    rows, total = answer.get("data"), number_at(answer, "total")
-    size = number_at(answer, "page_size")
-    if not isinstance(rows, list) or total is None or total < len(rows) or not size:
-        return None
-    listed = [_listed(row, model) for row in items_at(answer, "data")]
-    whole = tuple(row for row in listed if row)
-    if len(whole) < len(rows):
-        return None
-    if date is not None and any(row.created > date + FUTURE for row in whole):
-        return None
-    pages = max(-(-total // size), number_at(answer, "total_page") or 0)
-    if len(rows) >= size:
-        pages = max(pages, page + 1)
-    return TaskPage(whole, total, pages, date)
-
-
-def _listed(row: Mapping[str, Any], model: str) -> ListedTask | None:
-    task_id, created = text_at(row, "task_id") or "", milliseconds_at(row, "gmt_create")
-    if created is None or not _TASK_ID.fullmatch(task_id):
-        return None
-    name = text_at(row, "model_name") or model
-    return ListedTask(task_id, name, created, text_at(row, "request_id"))
 
 
 def read_cancel(
@@ -328,10 +275,11 @@ def read_cancel(
     told = answer is not None and bool(code)
     if told and (kind := _refusal(status, answer, code, message)):
         return _refused(kind, status, headers, body, answer)
-    return _no_answer(status, headers, body)
+    return no_answer(status, headers, body)
 
 
-def _no_answer(status: int, headers: Mapping[str, str], body: bytes) -> NoAnswer:
+def no_answer(status: int, headers: Mapping[str, str], body: bytes) -> NoAnswer:
+    """What cannot be read as an answer to the question that was asked."""
     answer = document(body)
     code, message = words_at(answer, "code") or "", words_at(answer, "message") or ""
     if status in _REDIRECTIONS:

@@ -45,7 +45,10 @@ class Manifest:
     output: str | None
     """As written; None where the manifest names none."""
     max_in_flight: int | None
-    """Tasks at the service over the whole batch; None leaves it to the catalog, by model."""
+    """Tasks at the service over the whole batch; None leaves it to what is known of
+    each model."""
+    queries_per_second: float | None
+    """Questions to the service about tasks; None leaves it to the policy."""
     settle: float | None
     """Seconds over which a request in doubt is looked for; None leaves it to the policy."""
     budget: Money | None

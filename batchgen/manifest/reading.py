@@ -188,6 +188,7 @@ class _Reading:
             region=header.region,
             output=header.output,
             max_in_flight=limits.max_in_flight,
+            queries_per_second=limits.queries_per_second,
             settle=limits.settle,
             stop_after_failures=limits.stop_after_failures,
             retry=header.retry.policy if header.retry else None,

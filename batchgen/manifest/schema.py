@@ -37,7 +37,12 @@ class Limits(_Section):
         int | None,
         Field(ge=1, description="a whole number of tasks, at least 1"),
     ] = None
-    """Of tasks at the service over the whole batch; replaces the catalog's numbers."""
+    """Of tasks at the service over the whole batch; replaces what is known of each model."""
+    queries_per_second: Annotated[
+        float | None,
+        Field(gt=0, description="a number of questions a second, more than 0"),
+    ] = None
+    """About tasks that were made: less than the service allows, where others use the account."""
     settle: Annotated[
         float | None,
         Field(ge=0, description="a number of seconds, at least 0"),
@@ -133,7 +138,10 @@ class Header(_Section):
     ] = None
     limits: Annotated[
         Limits | None,
-        Field(description="a mapping with `max_in_flight`, `settle` or `stop_after_failures`"),
+        Field(
+            description="a mapping with `max_in_flight`, `queries_per_second`, `settle` or"
+            " `stop_after_failures`"
+        ),
     ] = None
     retry: Annotated[
         Retry | None,

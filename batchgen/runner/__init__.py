@@ -4,6 +4,7 @@
 ``uploader``   one local file          ``inspector`` one check of an input
 ``submitter``  one POST, once          ``poller``  one look at a task
 ``searcher``   the task of a lost answer, on the service's list
+``surveyor``   what is alive, on the list; the limits             ``pages`` the list, read
 ``fetcher``    one result to disk      ``sealer``  one sidecar
 ``outcome``    what comes of an action ``clock``   the loop's time as the wall's
 ``media``      local inputs, read      ``progress``  how far it has come

@@ -28,7 +28,18 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from batchgen.core.actions import Action, Download, Poll, Prepare, Seal, Search, Submit
+from batchgen.core.actions import (
+    Action,
+    AskLimits,
+    Download,
+    JobAction,
+    Poll,
+    Prepare,
+    Seal,
+    Search,
+    Submit,
+    Survey,
+)
 from batchgen.core.batch import Batch, Decision
 from batchgen.core.facts import CHECK, Fact
 from batchgen.core.job import IllegalStep, Job
@@ -45,6 +56,7 @@ from batchgen.runner.sealer import Sealer
 from batchgen.runner.searcher import Searcher
 from batchgen.runner.silence import Silence
 from batchgen.runner.submitter import Submitter
+from batchgen.runner.surveyor import Surveyor
 from batchgen.runner.uploader import Uploader
 
 _log = logging.getLogger(__name__)
@@ -64,6 +76,7 @@ class Workers:
     inspector: Inspector
     submitter: Submitter
     searcher: Searcher
+    surveyor: Surveyor
     poller: Poller
     fetcher: Fetcher
     sealer: Sealer
@@ -266,19 +279,13 @@ class Loop:
             await self._journal.commit(facts, links=links)
         self._links.update(links)
         for action, outcome in ended:
-            self._batch.settle(action, self._clock.now())
+            self._batch.settle(action, self._clock.now(), outcome.news)
             self._note(action, outcome)
         if failures:
             raise failures[0]
 
     def _note(self, action: Action, outcome: Outcome) -> None:
         """What only this run needs to know."""
-        if outcome.queries_wait is not None:
-            self._batch.slow_queries(outcome.queries_wait)
-        if outcome.queries:
-            self._batch.charge_queries(outcome.queries, self._clock.now())
-        if outcome.key_refused:
-            self._batch.stop_queries()
         if outcome.bug is not None and self._bug is not None and isinstance(action, Submit):
             self._batch.stop_submitting()  # what goes wrong again with what costs is not tried on
         self._bug = self._bug or outcome.bug
@@ -295,13 +302,26 @@ class Loop:
         self._say.send_nowait(News(action, outcome))
 
     def _jobs_of(self, action: Action) -> Sequence[Job]:
-        if isinstance(action, Search):
-            return self._batch.doubts(action.account, action.model)
-        return (self._batch.standing.jobs[action.job],)
+        match action:
+            case Search():
+                return self._batch.doubts(action.account, action.model)
+            case Survey() | AskLimits():
+                return ()
+            case _:
+                return (self._batch.standing.jobs[action.job],)
 
     async def _outcome(self, action: Action) -> Outcome:
-        if isinstance(action, Search):
-            return await self._workers.searcher.search(action)
+        match action:
+            case Search():
+                return await self._workers.searcher.search(action)
+            case Survey():
+                return await self._workers.surveyor.survey(action)
+            case AskLimits():
+                return await self._workers.surveyor.ask_limits(action)
+            case _:
+                return await self._outcome_for_job(action)
+
+    async def _outcome_for_job(self, action: JobAction) -> Outcome:
         job = self._batch.standing.jobs[action.job]
         match action:
             case Prepare(need=need) if need.kind == CHECK:

@@ -18,6 +18,7 @@ from pathlib import PurePath
 from batchgen.core import facts as f
 from batchgen.core.actions import Action, Prepare, Search, Submit
 from batchgen.core.job import Job
+from batchgen.core.news import News
 from batchgen.runner.outcome import Outcome, about, about_need
 
 BUG = "Bug"
@@ -29,7 +30,7 @@ def mishap(action: Action, jobs: Iterable[Job], error: Exception, now: float) ->
     about.
     """
     facts = tuple(fact for job in jobs for fact in _facts(action, job, reason_of(error), now))
-    return Outcome(facts, bug=error)
+    return Outcome(facts, bug=error, news=News(answered=False))
 
 
 def reason_of(error: Exception) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from batchgen.core.facts import Fact, LaneStopped, Need
 from batchgen.core.job import Job
+from batchgen.core.news import NOTHING, News
 from batchgen.dashscope.answers import Refused
 from batchgen.dashscope.refusals import RefusalKind
 from batchgen.journal import LinkKey
@@ -26,12 +27,8 @@ class Outcome:
     """Why nothing was heard."""
     hopeless: bool = False
     """Waiting will not help: the way to the service itself is refused."""
-    queries_wait: float | None = None
-    """The service asked its queries to wait until then."""
-    key_refused: bool = False
-    """The service answers this key no more, not even queries."""
-    queries: int = 0
-    """Questions that it asked beside the one that every look begins with."""
+    news: News = NOTHING
+    """What the decisions of this run should know of it."""
     bug: Exception | None = None
     """What nobody expected: the run goes on without the job, and raises it at its end."""
 

@@ -5,11 +5,13 @@ No failed question ends a job: only an answer about the task does.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from batchgen.catalog import Model
 from batchgen.core import facts as f
 from batchgen.core.job import Job
+from batchgen.core.news import News
 from batchgen.core.policy import Policy, backoff
 from batchgen.dashscope.answers import NoAnswer, Task, TaskStatus
 from batchgen.dashscope.client import Service
@@ -51,14 +53,15 @@ class Poller:
         if answer.throttled:
             self._throttled += 1
             wait = backoff(self._throttled, self._errand.dice.random(), hint=answer.retry_after)
-            return Outcome(heard=True, queries_wait=now + wait)
-        return Outcome(heard=answer.heard, reason=answer.reason)
+            return Outcome(heard=True, news=News(answered=False, wait_until=now + wait))
+        return Outcome(heard=answer.heard, reason=answer.reason, news=News(answered=False))
 
     def _after_task(self, job: Job, model: Model, task: Task) -> Outcome:
         says = about(job, self._errand.clock.now())
         match task.status:
             case TaskStatus.SUCCEEDED:
-                return rendered(self._errand, job, model, task)
+                outcome = rendered(self._errand, job, model, task)
+                return replace(outcome, news=News(lateness=self._lateness(task)))
             case TaskStatus.RUNNING if job.running_since is None and not job.rendered:
                 return Outcome((f.RenderingStarted(**says),), heard=True)
             case TaskStatus.FAILED if not job.rendered:
@@ -70,6 +73,10 @@ class Poller:
                 return Outcome(self._unknown(job, says), heard=True)
             case _:
                 return Outcome(heard=True)
+
+    def _lateness(self, task: Task) -> float | None:
+        now = self._service.service_time
+        return None if task.end_time is None or now is None else max(now - task.end_time, 0.0)
 
     def _unknown(self, job: Job, says: dict[str, Any]) -> tuple[f.Fact, ...]:
         """UNKNOWN: not there, not ours, or older than the service remembers.
@@ -95,4 +102,4 @@ def key_refused(account: str, answer: NoAnswer, now: float) -> Outcome:
     stop = f.LaneStopped(
         at=now, account=account, model=None, code="KeyRefused", message=answer.reason
     )
-    return Outcome((stop,), heard=True, key_refused=True)
+    return Outcome((stop,), heard=True, news=News(key_refused=True))

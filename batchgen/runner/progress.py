@@ -74,5 +74,5 @@ def _lane_seconds(batch: Batch, lane: Lane) -> float | None:
         return 0.0
     if lane.mean_render_seconds is None:
         return None
-    at_once = min(lane.limits.max_in_flight, batch.policy.max_in_flight or left)
+    at_once = min(left, batch.running(lane))
     return lane.mean_render_seconds * max(1.0, left / at_once)

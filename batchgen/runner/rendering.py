@@ -40,6 +40,7 @@ def rendered(errand: Errand, job: Job, model: Model, task: Task) -> Outcome:
         orig_prompt=task.orig_prompt,
         actual_prompt=task.actual_prompt,
         texts=task.texts,
+        scheduled_time=task.scheduled_time,
     )
     return Outcome((fact,), links=urls, heard=True)
 

@@ -15,7 +15,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -27,6 +26,7 @@ from batchgen.core.batch import Batch
 from batchgen.core.job import Job
 from batchgen.core.lanes import LaneKey
 from batchgen.core.listing import Candidate, Listed, Look, Sought
+from batchgen.core.news import News
 from batchgen.core.policy import backoff
 from batchgen.core.reconciling import Reconciliation
 from batchgen.dashscope.answers import ListedTask, NoAnswer, Task
@@ -34,6 +34,7 @@ from batchgen.dashscope.client import Service
 from batchgen.dashscope.refusals import RefusalKind
 from batchgen.runner.errand import Errand
 from batchgen.runner.outcome import Outcome, about
+from batchgen.runner.pages import Pages
 from batchgen.runner.poller import key_refused
 from batchgen.runner.prompts import repeated_prompt
 
@@ -66,7 +67,7 @@ class Searcher:
             return self._held(doubts, f"the catalog no longer has {action.model}")
         inquiry = _Inquiry(self._service, model)
         outcome = await self._search(lane, model, doubts, inquiry)
-        return replace(outcome, queries=inquiry.count - 1)
+        return replace(outcome, news=replace(outcome.news, questions=inquiry.pages.count))
 
     async def _search(
         self, lane: LaneKey, model: Model, doubts: Sequence[Job], inquiry: _Inquiry
@@ -118,8 +119,8 @@ class Searcher:
             f.SoughtInVain(**about(job, now), until=until, absent=False, blind=True, reason=reason)
             for job in doubts
         )
-        slowed = until if answer.throttled else None
-        return Outcome(facts, heard=answer.heard, reason=answer.reason, queries_wait=slowed)
+        news = News(answered=False, wait_until=until if answer.throttled else None)
+        return Outcome(facts, heard=answer.heard, reason=answer.reason, news=news)
 
     def _held(self, doubts: Iterable[Job], reason: str) -> Outcome:
         now = self._errand.clock.now()
@@ -132,29 +133,21 @@ class _Inquiry:
     def __init__(self, service: Service, model: Model) -> None:
         self._service = service
         self._model = model
-        self.count = 0
+        self.pages = Pages(service, model, pause=PAUSE)
         self.service_time: float | None = None
         """When the first page of the list was made, by the service's clock."""
 
     async def rows(self) -> tuple[Listed, ...] | NoAnswer:
         """The whole list, each task once."""
-        rows: dict[str, ListedTask] = {}
-        number, total, pages = 0, 0, 1
-        while number < pages:
-            number += 1
-            await self._pause()
-            page = await self._service.tasks(self._model.name, number)
-            if isinstance(page, NoAnswer):
-                return page
-            if number == 1:  # later ones may count tasks that were made meanwhile
-                total, self.service_time = page.total, page.service_time
-            pages = page.pages
-            if pages > MAX_PAGES:
-                return _useless(f"it has {page.total} tasks of {self._model.name}")
-            rows.update((row.task_id, row) for row in page.rows)
-        if len(rows) < total:
-            return _useless(f"it counts {total} tasks, and names {len(rows)}")
-        return tuple(map(_listed, rows.values()))
+        found = await self.pages.read(most=MAX_PAGES)
+        if isinstance(found, NoAnswer):
+            return found
+        if not found.whole:
+            return _useless(f"it has {found.total} tasks of {self._model.name}")
+        if len(found.rows) < found.total:
+            return _useless(f"it counts {found.total} tasks, and names {len(found.rows)}")
+        self.service_time = found.service_time
+        return tuple(map(_listed, found.rows))
 
     async def answers(self, possible: Sequence[Listed]) -> dict[str, Candidate] | NoAnswer:
         """What each of the tasks says; one that gives no answer is left out."""
@@ -162,7 +155,7 @@ class _Inquiry:
             return _useless(f"{len(possible)} tasks on it could be the one")
         found = {}
         for listed in possible:
-            await self._pause()
+            await self.pages.turn()
             match await self._service.task(listed.task_id, self._model.result_shape):
                 case Task(status=status, orig_prompt=prompt):
                     found[listed.task_id] = Candidate(
@@ -171,11 +164,6 @@ class _Inquiry:
                 case NoAnswer() as none if none.throttled or none.kind is RefusalKind.ACCOUNT:
                     return none
         return found
-
-    async def _pause(self) -> None:
-        if self.count:
-            await asyncio.sleep(PAUSE)
-        self.count += 1
 
 
 def _useless(reason: str) -> NoAnswer:

@@ -21,6 +21,7 @@ from batchgen.runner.progress import Progress
 from batchgen.runner.sealer import Sealer
 from batchgen.runner.searcher import Searcher
 from batchgen.runner.submitter import Submitter
+from batchgen.runner.surveyor import Surveyor
 from batchgen.runner.uploader import Uploader
 
 
@@ -55,6 +56,7 @@ async def start(
             Inspector(errand, service, batch.standing),
             Submitter(errand, service, batch.standing, labels=private),
             Searcher(errand, service, batch),
+            Surveyor(errand, service),
             Poller(errand, service, batch.policy),
             Fetcher(errand, downloader, tree, links),
             Sealer(errand, journal, tree),

@@ -6,9 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Action, Download, Poll, Prepare, Seal, Search, Submit
+from batchgen.core.actions import (
+    Action,
+    AskLimits,
+    Download,
+    Poll,
+    Prepare,
+    Seal,
+    Search,
+    Submit,
+    Survey,
+)
 from batchgen.core.batch import Batch
 from batchgen.core.job import Job
+from batchgen.core.news import NOTHING, News
 from batchgen.core.policy import LaneLimits, Policy
 from batchgen.core.wishes import Wish, difference
 
@@ -18,8 +29,8 @@ SIZE = 1000
 
 def policy(**changes) -> Policy:
     lanes = {
-        "slow": LaneLimits(submits_per_second=2, max_in_flight=2, poll_seconds=15, running=1),
-        "fast": LaneLimits(submits_per_second=5, max_in_flight=3, poll_seconds=10),
+        "slow": LaneLimits(submits_per_second=2, running=1, poll_seconds=15),
+        "fast": LaneLimits(submits_per_second=5, running=2, poll_seconds=10),
     }
     return Policy(**{"lanes": lanes, **changes})
 
@@ -95,21 +106,25 @@ class World:
             self.log.append(fact)
 
     def decide(self) -> tuple[Action, ...]:
+        """What is to be done; the service never tells its limits."""
         self.batch.see_disk(self.free)
         decision = self.batch.decide(self.now)
         self.log.extend(decision.facts)
+        asked = [action for action in decision.actions if isinstance(action, AskLimits)]
+        for action in asked:
+            self.batch.settle(action, self.now)
         for action in decision.actions:
             match action:
                 case Submit():
                     self.check_needs(self.job(action))
                     self.check_likeness(self.job(action))
                     self.posts.append((self.now, self.job(action).model))
-                case Poll():
+                case Poll() | Survey():
                     self.polls.append(self.now)
                 case Search():
                     self.searches.append((self.now, action.model))
         self.check_room([action for action in decision.actions if isinstance(action, Submit)])
-        return decision.actions
+        return tuple(action for action in decision.actions if action not in asked)
 
     def check_likeness(self, job: Job) -> None:
         """No request leaves that the list could not tell from one that is sought there."""
@@ -146,9 +161,9 @@ class World:
     def job(self, action: Action) -> Job:
         return self.batch.standing.jobs[action.job]
 
-    def finish(self, action: Action, *facts: f.Fact) -> None:
+    def finish(self, action: Action, *facts: f.Fact, news: News = NOTHING) -> None:
         self.note(*facts)
-        self.batch.settle(action, self.now)
+        self.batch.settle(action, self.now, news)
 
     def wait(self) -> None:
         wake = self.batch.wake_at(self.now)
@@ -171,6 +186,8 @@ class World:
         """Everything that may come of an action, the good end first."""
         if isinstance(action, Search):
             return self._findings(self.batch.doubts(action.account, action.model))
+        if isinstance(action, Survey):
+            return [lambda: ()]
         job = self.job(action)
         if isinstance(action, Prepare):
             return self._preparations(job, action.need)

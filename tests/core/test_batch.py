@@ -28,8 +28,8 @@ def check(world: World) -> None:
     assert batch.wake_at(now) > now
     for lane in standing.lanes.values():
         assert lane.posting <= 1
-        assert lane.in_flight <= lane.limits.max_in_flight
-        assert lane.submitting - lane.posting <= lane.limits.room(direct=True)
+        assert lane.in_flight <= 2 * lane.limits.running
+        assert lane.submitting - lane.posting <= lane.limits.running
         assert lane.at_service == sum(
             job.at_service for job in standing.jobs.values() if job.model == lane.model
         )
@@ -165,7 +165,7 @@ def test_a_query_leaves_only_as_often_as_the_account_allows():
     world = World.of(6, max_in_flight=6)
     world.run(lambda action: 0 if isinstance(action, Submit) else None, steps=150)
     assert len(world.polls) > 20
-    assert min(later - earlier for earlier, later in pairwise(world.polls)) >= 1 / 15 - 1e-6
+    assert min(later - earlier for earlier, later in pairwise(world.polls)) >= 1 / 20 - 1e-6
 
 
 def test_the_soonest_deadline_is_fetched_first():
@@ -308,7 +308,7 @@ def test_only_the_chosen_jobs_are_submitted():
     batch = Batch(policy(), chosen={"job1"})
     for fact in difference(batch.standing, wishes(4), account="a", at=1.0).facts:
         batch.after(fact)
-    assert [action.job for action in batch.decide(2.0).actions] == ["job1"]
+    assert [a.job for a in batch.decide(2.0).actions if isinstance(a, Submit)] == ["job1"]
 
 
 def test_the_representation_is_a_status_line():

@@ -34,7 +34,7 @@ def test_what_is_in_flight_has_its_room_reserved():
     world.now += 1
     assert world.decide() == ()
     assert len(submits) == 2
-    assert not world.batch.disk_full, "results may be smaller than the worst case"
+    assert world.batch.disk_needed is None, "results may be smaller than the worst case"
     assert not world.batch.settled
 
 
@@ -43,7 +43,7 @@ def test_results_that_are_smaller_than_feared_make_room_for_more():
     world = room_for(2)
     world.run(lambda _action: 0)
     assert counts(world) == (6, 0)
-    assert not world.batch.disk_full
+    assert world.batch.disk_needed is None
 
 
 def test_a_full_disk_ends_the_run_when_everything_paid_is_saved():
@@ -59,7 +59,7 @@ def test_a_full_disk_ends_the_run_when_everything_paid_is_saved():
             world.wait()
     assert world.batch.settled
     assert counts(world) == (2, 4)
-    assert world.batch.disk_full
+    assert world.batch.disk_needed is not None
     assert world.batch.disk_needed == SIZE + SIZE // 2
     world.crash()
     world.free = None

@@ -1,43 +1,51 @@
-"""Many tasks, one query rate: everybody has a turn, and a decision costs the same for any count."""
+"""Many tasks, one query rate: who is looked at when, and what the list saves."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from itertools import pairwise
 
 import pytest
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Poll
+from batchgen.core.actions import Poll, Survey
 from batchgen.core.batch import Batch
+from batchgen.core.news import NOTHING, News
 from batchgen.core.policy import LaneLimits, Policy
+from batchgen.core.roll import Census
 
 MANY = 10_000
 RATE = 15.0
-LANES = {"m": LaneLimits(submits_per_second=1, max_in_flight=2 * MANY, poll_seconds=15)}
+SPACING = 1 / (0.95 * RATE)
+LANES = {"m": LaneLimits(submits_per_second=1, running=MANY, poll_seconds=15)}
 
 
 def rendering(count: int) -> Batch:
     """A batch that a new run takes up, with so many tasks at the service."""
     batch = Batch(Policy(lanes=LANES, queries_per_second=RATE))
     for number in range(count):
-        says = {"at": float(number), "account": "a", "job": f"job{number}"}
-        wanted = {"request": "r", "model": "m", "order": number, "price": 1, "currency": None}
-        batch.after(f.Wanted(**says, **wanted, likeness=f"p{number}"))
-        batch.after(f.SubmitStarted(**says, attempt=1))
-        batch.after(f.Submitted(**says, attempt=1, task_id=f"t{number}", request_id=None))
+        submit(batch, number, float(number))
     batch.after(f.RunStarted(at=float(count), account="a", version="test"))
     return batch
 
 
-def polls(batch: Batch, now: float, count: int) -> list[tuple[float, str]]:
-    """So many looks, each of which sees nothing new, and when they were taken."""
+def submit(batch: Batch, number: int, at: float) -> None:
+    says = {"at": at, "account": "a", "job": f"job{number}"}
+    wanted = {"request": "r", "model": "m", "order": number, "price": 1, "currency": None}
+    batch.after(f.Wanted(**says, **wanted, likeness=f"p{number}"))
+    batch.after(f.SubmitStarted(**says, attempt=1))
+    batch.after(f.Submitted(**says, attempt=1, task_id=f"t{number}", request_id=None))
+
+
+def looks(batch: Batch, now: float, count: int) -> list[tuple[float, str]]:
+    """So many looks at single tasks, each of which sees nothing new; there is no list."""
     taken: list[tuple[float, str]] = []
     while len(taken) < count:
         actions = batch.decide(now).actions
         for action in actions:
-            assert isinstance(action, Poll)
-            taken.append((now, action.job))
+            if isinstance(action, Poll):
+                taken.append((now, action.job))
             batch.settle(action, now)
         if not actions:
             now = batch.wake_at(now)
@@ -47,14 +55,15 @@ def polls(batch: Batch, now: float, count: int) -> list[tuple[float, str]]:
 @pytest.mark.fault(56)
 def test_ten_thousand_tasks_have_their_turns_at_the_rate_of_the_account():
     """Nobody is looked at twice before everybody was looked at once, the limit is never passed,
-    and no time is lost between two looks."""
-    taken = polls(rendering(MANY), float(MANY) + 60, MANY + 500)
+    and no time is lost between two looks, but where the list is tried again."""
+    taken = looks(rendering(MANY), float(MANY) + 60, MANY + 500)
     names = [name for _, name in taken]
     assert len(set(names[:MANY])) == MANY
     assert names[MANY:] == names[:500]
     gaps = [later - earlier for (earlier, _), (later, _) in pairwise(taken)]
-    assert min(gaps) >= 1 / RATE - 1e-6
-    assert max(gaps) <= 1 / RATE + 1e-6
+    assert min(gaps) >= SPACING - 1e-6
+    assert sorted(gaps)[-10] <= SPACING + 1e-6
+    assert max(gaps) <= 2 * SPACING + 1e-6
 
 
 @pytest.mark.fault(56)
@@ -68,12 +77,167 @@ def test_a_decision_costs_by_what_has_changed_and_not_by_the_number_of_tasks():
             nonlocal calls
             calls += event in {"call", "c_call"}
 
-        polls(batch, float(count) + 60, 50)
+        looks(batch, float(count) + 60, 50)
         sys.setprofile(note)
         try:
-            polls(batch, float(count) + 120, 50)
+            looks(batch, float(count) + 120, 50)
         finally:
             sys.setprofile(None)
         return calls
 
     assert calls_for(MANY) < 1.5 * calls_for(MANY // 100)
+
+
+class Service:
+    """Tasks that each render for ``seconds``, ``at_once`` of them, and a list that shows them."""
+
+    def __init__(self, *, seconds: float, at_once: int, lag: float = 0.0, hides: float = 0.0):
+        self.seconds, self.at_once, self.lag, self.hides = seconds, at_once, lag, hides
+        self.made: dict[str, float] = {}
+        self.started: dict[str, float] = {}
+        self.asked: Counter[type] = Counter()
+        self.pages = 0
+        self.late: list[float] = []
+
+    def submit(self, name: str, now: float) -> None:
+        self.made[name] = now
+        running = sorted(self.started.values())[-self.at_once :]
+        free = running[0] + self.seconds if len(running) == self.at_once else now
+        self.started[name] = max(free, now)
+
+    def status(self, name: str, now: float) -> str:
+        if now < self.started[name]:
+            return "PENDING"
+        return "RUNNING" if now < self.started[name] + self.seconds else "SUCCEEDED"
+
+    def census(self, action: Survey, now: float) -> Census:
+        at = now - self.lag
+        known = [
+            name
+            for name, made in self.made.items()
+            if made <= at and int(name.removeprefix("job")) % 10 >= 10 * self.hides
+        ]
+        by = {status: [n for n in known if self.status(n, at) == status] for status in STATUSES}
+        rendering, waiting = (
+            frozenset(f"t{name.removeprefix('job')}" for name in by[status])
+            for status in ("RUNNING", "PENDING")
+        )
+        pages = {True: len(rendering) // 100 + 1, False: len(waiting) // 100 + 1}
+        self.pages += pages[True] + action.waiting * pages[False]
+        return Census(
+            asked_at=now,
+            rendering=rendering,
+            waiting=waiting if action.waiting else None,
+            rendering_pages=pages[True],
+            waiting_pages=pages[False],
+        )
+
+    def facts(self, action: Poll, now: float) -> tuple[tuple[f.Fact, ...], News]:
+        says = {"at": now, "account": "a", "job": action.job, "attempt": 1}
+        status = self.status(action.job, now)
+        if status == "RUNNING":
+            return (f.RenderingStarted(**says),), NOTHING
+        if status == "PENDING":
+            return (), NOTHING
+        end = self.started[action.job] + self.seconds
+        self.late.append(now - end)
+        made = f.Rendered(
+            **says,
+            results=(f.ResultRef(path="1"),),
+            expires=now + 86400,
+            usage=None,
+            cost=1,
+            submit_time=None,
+            scheduled_time=self.started[action.job],
+            end_time=end,
+            request_id=None,
+            orig_prompt=None,
+            actual_prompt=None,
+            texts=(),
+        )
+        return (made,), News(lateness=now - end)
+
+
+STATUSES = ("PENDING", "RUNNING", "SUCCEEDED")
+
+
+def night(service: Service, jobs: int, per_second: float) -> Batch:
+    """So many tasks, submitted at a pace, are looked at until all have ended."""
+    batch = Batch(Policy(lanes=LANES))
+    now, sent = 1000.0, 0
+    while sent < jobs or batch.standing.at_service:
+        if sent < jobs and now >= 1000 + sent / per_second:
+            submit(batch, sent, now)
+            service.submit(f"job{sent}", now)
+            sent += 1
+        for action in batch.decide(now).actions:
+            service.asked[type(action)] += 1
+            if isinstance(action, Survey):
+                batch.settle(action, now, News(census=service.census(action, now)))
+            elif isinstance(action, Poll):
+                facts, news = service.facts(action, now)
+                for fact in facts:
+                    if not (isinstance(fact, f.RenderingStarted) and running(batch, action)):
+                        batch.after(fact)
+                batch.settle(action, now, news)
+        following = 1000 + sent / per_second if sent < jobs else batch.wake_at(now)
+        now = min(max(following, now + 1e-6), batch.wake_at(now))
+    return batch
+
+
+def running(batch: Batch, action: Poll) -> bool:
+    return batch.standing.jobs[action.job].running_since is not None
+
+
+def late(service: Service) -> float:
+    """Seconds within which 95 of 100 ends were seen."""
+    return sorted(service.late)[int(0.95 * len(service.late))]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "at_once", "per_second"),
+    [(8, 20, 2.5), (60, 1000, 5), (40, 5, 0.2), (300, 5, 1 / 60)],
+)
+def test_each_end_is_seen_within_seconds_and_for_few_questions(seconds, at_once, per_second):
+    """Short tasks in a crowd, hundreds at once, and a few long ones."""
+    service = Service(seconds=seconds, at_once=at_once)
+    night(service, 300, per_second)
+    crowd = per_second > 1
+    assert late(service) <= (3 if crowd else 4)
+    assert (service.asked[Poll] + service.pages) / 300 <= (1.5 if crowd else 20)
+    assert not crowd or service.asked[Poll] / 300 <= 1.1
+
+
+def test_a_list_that_lags_behind_is_left_alone():
+    """A minute behind, it would cost a minute for every result."""
+    service = Service(seconds=30, at_once=40, lag=60)
+    night(service, 300, 1.3)
+    assert late(service) <= 10
+    assert service.asked[Survey] <= 40
+
+
+def test_a_list_without_our_tasks_costs_no_result_its_time():
+    """It shows none of them: each is asked for itself, and the list is hardly asked any more."""
+    service = Service(seconds=30, at_once=40, hides=1.0)
+    night(service, 300, 1.3)
+    assert late(service) <= 10
+    assert service.asked[Survey] <= 40
+
+
+def test_what_the_list_leaves_out_is_asked_for_itself():
+    """A part of the tasks is never shown; the others are still seen by the list."""
+    service = Service(seconds=30, at_once=40, hides=0.2)
+    night(service, 300, 1.3)
+    assert late(service) <= 10
+    assert service.asked[Poll] / 300 <= 8
+
+
+def test_a_refused_list_is_tried_again_ever_more_seldom():
+    """Ten minutes without a list are a handful of questions for it."""
+    batch, now, asked = rendering(50), 200.0, 0
+    while now < 800:
+        for action in batch.decide(now).actions:
+            asked += isinstance(action, Survey)
+            batch.settle(action, now)
+        now = max(batch.wake_at(now), now + 1e-6)
+    assert 2 <= asked <= 6

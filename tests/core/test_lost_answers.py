@@ -10,6 +10,7 @@ from batchgen.core import facts as f
 from batchgen.core.actions import Poll, Search, Submit
 from batchgen.core.job import IllegalStep
 from batchgen.core.lifecycle import NEEDS_A_PERSON, State
+from batchgen.core.news import News
 from tests.core.histories import World, wishes
 
 ADOPT, ABSENT, IN_VAIN, UNTOLD, BLIND, HOLD = range(6)
@@ -80,7 +81,7 @@ def test_a_task_that_was_found_is_polled_at_once_and_is_as_old_as_its_request():
     assert world.decide() == (Poll("job0", 1),)
     assert (job.adopted, job.submitted_at, job.at_service) == (True, 1_000_000.0, True)
     do(world, Poll("job0", 1), 2)
-    assert world.batch.wake_at(world.now) == world.now + 10, "from then on as any other"
+    assert world.batch.wake_at(world.now) == world.now + 1, "from then on as any other"
 
 
 def test_a_task_that_is_known_cannot_be_adopted():
@@ -185,10 +186,12 @@ def test_one_search_serves_all_doubts_of_a_model_and_there_is_one_at_a_time():
         do(world, submit, LOST)
     assert world.searches == [(1_000_001.0, "slow")]
     assert [job.id for job in world.batch.doubts("a", "slow")] == ["job0", "job2"]
-    world.batch.charge_queries(29, world.now)
-    do(world, Search("a", "slow"), IN_VAIN)
+    slow = Search("a", "slow")
+    world.finish(slow, *world.outcomes(slow)[IN_VAIN](), news=News(questions=38))
     assert world.decide() == ()
-    assert world.batch.wake_at(world.now) == world.now + 2, "30 queries at 15 a second"
+    assert world.batch.wake_at(world.now) == pytest.approx(world.now + 2), (
+        "38 questions at 19 a second"
+    )
     world.wait()
     assert world.decide() == (SEARCH,)
 
@@ -205,7 +208,8 @@ def test_a_search_that_learns_nothing_is_not_asked_again_at_once():
 def test_without_a_key_nothing_is_sought_and_the_run_ends():
     """The doubts stay, for a run whose key is good."""
     world = alike("fox")
-    world.batch.stop_queries()
+    assert world.decide() == (SEARCH,)
+    world.finish(SEARCH, news=News(key_refused=True))
     assert world.decide() == ()
     assert world.batch.settled
     assert not world.batch.standing.jobs["job0"].held

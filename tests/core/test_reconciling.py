@@ -20,7 +20,7 @@ from batchgen.core.reconciling import LAGS, LATE, Reconciliation
 from batchgen.core.standing import Standing
 
 LANE = ("a", "m")
-LANES = {"m": LaneLimits(submits_per_second=1, max_in_flight=99, poll_seconds=15)}
+LANES = {"m": LaneLimits(submits_per_second=1, running=99, poll_seconds=15)}
 SETTLE = 30.0
 NOON = 1_000_000.0
 FOX = "A red fox reads a case file by candle light"

@@ -7,11 +7,20 @@ import json
 import pytest
 from multidict import CIMultiDict
 
-from batchgen.dashscope.answers import Canceled, ListedTask, NoAnswer, Refused, TaskPage
+from batchgen.dashscope.answers import (
+    Canceled,
+    Limits,
+    ListedTask,
+    NoAnswer,
+    Refused,
+    TaskPage,
+    TaskStatus,
+)
 from batchgen.dashscope.client import Service
 from batchgen.dashscope.endpoint import Secret, fingerprint
+from batchgen.dashscope.lists import read_limits, read_page
 from batchgen.dashscope.refusals import RefusalKind
-from batchgen.dashscope.wire import read_cancel, read_page
+from batchgen.dashscope.wire import read_cancel
 
 NONE = CIMultiDict()
 MODEL = "wan2.6-t2v"
@@ -40,6 +49,7 @@ def test_a_page_is_read_as_documented(answer):
         MODEL,
         1769411041.019,
         f"35137489-2862-96cf-b6d7-{first}",
+        TaskStatus.RUNNING,
     )
 
 
@@ -199,6 +209,64 @@ async def test_the_list_is_asked_for_by_model_and_page(serve, says, http, answer
         assert isinstance(await service.tasks("wan2.6 t2v", 3), TaskPage)
     line = b"GET /api/v1/tasks?model_name=wan2.6%20t2v&page_no=3&page_size=100 HTTP/1.1\r\n"
     assert server.requests[0].startswith(line)
+
+
+async def test_the_list_may_be_asked_for_by_status(serve, says, http, answer):
+    """What renders is a short list, whatever has ended during the day."""
+    server = await serve(says(http(answer("task_page_empty").body)))
+    async with Service(f"{server.url}/api/v1", Secret(KEY)) as service:
+        assert isinstance(await service.tasks(MODEL, 1, TaskStatus.RUNNING), TaskPage)
+    assert b"&page_no=1&page_size=100&status=RUNNING HTTP/1.1\r\n" in server.requests[0]
+
+
+def test_a_row_whose_status_nobody_knows_says_nothing_of_it(listed):
+    """A state that the service adds one day is neither alive nor ended."""
+    listed["data"][0]["status"] = "DREAMING"
+    del listed["data"][1]["status"]
+    assert [row.status for row in page_of(listed).rows] == [None, None]
+
+
+def limits_of(quotas: object, *, status: int = 200) -> Limits | NoAnswer:
+    body = json.dumps({"output": {"quotas": quotas}, "success": True, "request_id": "r"}).encode()
+    return read_limits(status, NONE, body, MODEL)
+
+
+FIVE = {"request_limit": 5, "request_limit_period": 1}
+TASKS = {"async_user_queue_limit": 500, "async_user_concurrency_limit": 5}
+
+
+@pytest.mark.parametrize(
+    ("own", "workspace", "told"),
+    [
+        ({**FIVE, **TASKS}, None, Limits(5.0, 5, 500)),
+        ({"request_limit": 120, "request_limit_period": 60}, None, Limits(2.0, None, None)),
+        ({**FIVE, **TASKS}, {"request_limit": 60, "request_limit_period": 60}, Limits(1, 5, 500)),
+        ({**FIVE, **TASKS}, {"request_limit": 0, "request_limit_period": 60}, Limits(5, 5, 500)),
+        ({"request_limit": None, "request_limit_period": 0, **TASKS}, {}, Limits(None, 5, 500)),
+    ],
+)
+def test_limits_are_read_as_the_rate_and_the_tasks_that_are_allowed(own, workspace, told):
+    """The lower rate of model and workspace counts; what is not told is not guessed."""
+    other = {"model": "wan2.6-i2v", "model_limit": {**FIVE, **TASKS}}
+    mine = {"model": MODEL, "model_limit": own, "workspace_limit": workspace}
+    assert limits_of([other, mine]) == told
+
+
+@pytest.mark.parametrize("quotas", [None, [], [{"model": MODEL}], [{"model_limit": FIVE}], "x"])
+def test_limits_of_another_model_or_none_are_no_answer(quotas):
+    """Then the catalog's hold."""
+    assert isinstance(limits_of(quotas), NoAnswer)
+    assert isinstance(limits_of([{"model": MODEL, "model_limit": FIVE}], status=404), NoAnswer)
+
+
+async def test_limits_are_asked_for_by_model(serve, says, http):
+    """As documented, with the key."""
+    quota = {"model": "wan 9", "model_limit": {**FIVE, **TASKS}}
+    body = json.dumps({"output": {"quotas": [quota]}}).encode()
+    server = await serve(says(http(body)))
+    async with Service(f"{server.url}/api/v1", Secret(KEY)) as service:
+        assert await service.limits("wan 9") == Limits(5.0, 5, 500)
+    assert server.requests[0].startswith(b"GET /api/v1/models/limits?model=wan%209 HTTP/1.1\r\n")
 
 
 async def test_the_wish_to_cancel_is_a_post_of_nothing(serve, says, http, answer):

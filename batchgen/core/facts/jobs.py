@@ -192,6 +192,8 @@ class Rendered(AttemptFact):
     orig_prompt: str | None
     actual_prompt: str | None
     texts: tuple[str, ...]
+    scheduled_time: float | None = None
+    """When the service began to render it, by its clock; None where it did not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,140 @@
+"""What one account may do with one model, as far as is known by now: how many requests a second,
+and how many tasks render at once.
+
+Rules of this file:
+
+* The catalog's numbers hold until the service has told its own (``told``). Both may be wrong for an
+  account that others use as well, so what is seen counts more.
+* More tasks of ours rendering than were thought possible: so many are. Fewer, for a while, though
+  others of ours wait: so many are, until more are seen.
+* At the service are as many tasks as render, and as many in line as may find a slot free before
+  their successors are sent: who is in line cannot be taken back for nothing when plans change, and
+  renders no sooner.
+* Requests leave evenly. Some travel longer than others, so no more of them are answered in a second
+  than are allowed, if the next one is as fast as the fastest.
+* A request that is throttled slows down those that follow, and each that is taken makes up for a
+  part of it.
+
+It lives as long as a run: the next one asks, and sees, anew.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from math import ceil
+
+from batchgen.core.cadence import RARELY, Cadence
+from batchgen.core.policy import LaneLimits
+
+LEAD = 15.0
+"""Seconds from the end of a task until its successor could render: it is noticed, and a request is
+sent and passes the service's inspection (by the samples of Wan's references about ten seconds)."""
+
+BRAKE, REGAINED = 0.7, 0.02
+"""What a throttled request leaves of the rate, and what one that is taken gives back of it."""
+
+LEAST = 0.05
+"""The part of the allowed rate that is always left."""
+
+REMEMBERED, JUDGED = 1000, 20
+"""Answers that are remembered (no model is allowed as many requests in a second), and those that
+tell how fast one can be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLimits:
+    """What the service says of one model; None where it says nothing (Query model limits, 2026)."""
+
+    submits_per_second: float | None = None
+    running: int | None = None
+    waiting: int | None = None
+    """Tasks that may be in line."""
+
+
+class Allowance:
+    """The limits of one account and model."""
+
+    def __init__(self, limits: LaneLimits, cadence: Cadence) -> None:
+        self._limits = limits
+        self._cadence = cadence
+        self._share = 1.0
+        self._answered: deque[float] = deque(maxlen=REMEMBERED)
+        """When requests were answered, the newest last."""
+        self._travelled: deque[float] = deque(maxlen=JUDGED)
+        """Seconds that the newest took."""
+        self._waiting: int | None = None
+        self._fewer_since: float | None = None
+        self._most_seen = 0
+        self.running = limits.running
+        """Tasks of ours that render at once."""
+
+    def __repr__(self) -> str:
+        return f"<Allowance of {1 / self.gap:.2f} a second, {self.running} + {self.in_line}>"
+
+    @property
+    def gap(self) -> float:
+        """Seconds between two requests."""
+        return 1.0 / (self._share * self._limits.submits_per_second)
+
+    def opens_at(self, sent_at: float) -> float:
+        """When the next request may leave, if the last one left at this moment."""
+        at_once = max(int(1 / self.gap), 1)
+        if len(self._answered) < at_once:
+            return sent_at + self.gap
+        answered = self._answered[-at_once] + at_once * self.gap
+        return max(sent_at + self.gap, answered - min(self._travelled))
+
+    @property
+    def in_line(self) -> int:
+        """How many tasks should wait at the service."""
+        usual = self._cadence.usual
+        ends = self.running if usual is None else ceil(self.running * LEAD / usual) + 1
+        return min(ends, self.running, self.running if self._waiting is None else self._waiting)
+
+    def room(self, *, direct: bool) -> int:
+        """How many requests of a kind may be in flight: an answer that is the result itself is
+        waited for while it is worked on, and nothing stands in line for it.
+        """
+        return self.running if direct else self.running + self.in_line
+
+    def told(self, told: ServiceLimits) -> None:
+        """The service has said what it allows."""
+        limits = self._limits
+        self._limits = LaneLimits(
+            submits_per_second=told.submits_per_second or limits.submits_per_second,
+            running=told.running or limits.running,
+            poll_seconds=limits.poll_seconds,
+        )
+        self.running = told.running or self.running
+        self._waiting = told.waiting
+
+    def saw(self, running: int, waiting: int | None, now: float) -> None:
+        """So many tasks of ours render at this moment, and so many wait (None: nobody asked)."""
+        self.running = max(self.running, running)
+        if running >= self.running or waiting == 0:
+            self._fewer_since = None
+        elif self._fewer_since is None:
+            if waiting:
+                self._fewer_since, self._most_seen = now, running
+        else:
+            self._most_seen = max(self._most_seen, running)
+            if now - self._fewer_since >= max(RARELY, self._cadence.usual or 0.0):
+                self.running, self._fewer_since = max(self._most_seen, 1), None
+
+    def does_not_queue(self, at_service: int) -> None:
+        """The service refused a task because so many are there: nothing may wait."""
+        self.running, self._waiting = max(at_service, 1), 0
+
+    def throttled(self) -> None:
+        """The service asked for fewer requests."""
+        self._share = max(self._share * BRAKE, LEAST)
+
+    def answered(self, sent_at: float, at: float) -> None:
+        """A request that left at one moment was answered at another, or nobody waits any more."""
+        self._answered.append(at)
+        self._travelled.append(at - sent_at)
+
+    def got_through(self) -> None:
+        """The service took a request."""
+        self._share = min(self._share + REGAINED, 1.0)

@@ -1,0 +1,61 @@
+"""Reads the service's task list, all the pages of it, one question after another."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from batchgen.catalog import Model
+from batchgen.dashscope.answers import ListedTask, NoAnswer, TaskStatus
+from batchgen.dashscope.client import Service
+
+
+@dataclass(frozen=True, slots=True)
+class TaskList:
+    """Each task once, and how many there should be: more, where the list moved while it was read.
+
+    ``service_time`` is when its first page was made, by the service's clock. Not ``whole``: it had
+    too many ``pages`` to be read.
+    """
+
+    rows: tuple[ListedTask, ...]
+    total: int
+    pages: int
+    service_time: float | None
+    whole: bool = True
+
+
+class Pages:
+    """The questions about one model's tasks, ``pause`` seconds apart."""
+
+    def __init__(self, service: Service, model: Model, *, pause: float) -> None:
+        self._service = service
+        self._model = model
+        self._pause = pause
+        self.count = 0
+        """How many questions were asked."""
+
+    async def turn(self) -> None:
+        """Wait until the next question may leave."""
+        if self.count:
+            await asyncio.sleep(self._pause)
+        self.count += 1
+
+    async def read(self, status: TaskStatus | None = None, *, most: int) -> TaskList | NoAnswer:
+        """The tasks of a status, or all; no more than ``most`` pages are read."""
+        rows: dict[str, ListedTask] = {}
+        number, total, pages = 0, 0, 1
+        service_time: float | None = None
+        while number < pages:
+            number += 1
+            await self.turn()
+            page = await self._service.tasks(self._model.name, number, status)
+            if isinstance(page, NoAnswer):
+                return page
+            if number == 1:  # later ones may count tasks that were made meanwhile
+                total, service_time = page.total, page.service_time
+            pages = page.pages
+            if pages > most:
+                return TaskList((), page.total, pages, service_time, whole=False)
+            rows.update((row.task_id, row) for row in page.rows)
+        return TaskList(tuple(rows.values()), total, pages, service_time)

@@ -1,0 +1,161 @@
+"""How much is asked of the service at once: what is told, what is seen, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from batchgen.core import facts as f
+from batchgen.core.actions import AskLimits, Submit, Survey
+from batchgen.core.allowance import Allowance, ServiceLimits
+from batchgen.core.batch import Batch
+from batchgen.core.cadence import Cadence
+from batchgen.core.news import News
+from batchgen.core.policy import LaneLimits, Policy
+from batchgen.core.roll import Census
+from batchgen.core.wishes import difference
+from tests.core.histories import wishes
+
+LIMITS = LaneLimits(submits_per_second=5, running=5, poll_seconds=15)
+
+
+def allowance(*took: float) -> Allowance:
+    cadence = Cadence(speed=1, poll_seconds=15)
+    for number, seconds in enumerate(took):
+        cadence.note(float(number), seconds)
+    return Allowance(LIMITS, cadence)
+
+
+def test_as_many_wait_as_may_find_a_slot_before_their_successors_come():
+    """Long renderings want one or two in line, short ones one for every slot."""
+    assert allowance().in_line == 5, "nobody knows yet"
+    assert allowance(300).in_line == 2
+    assert allowance(8).in_line == 5
+    assert allowance(300).room(direct=False) == 7
+    assert allowance(300).room(direct=True) == 5
+
+
+def test_what_the_service_tells_replaces_the_catalog():
+    """Rate, slots and queue; what it leaves out stays."""
+    known = allowance(8)
+    known.told(ServiceLimits(submits_per_second=2, running=20, waiting=3))
+    assert (known.gap, known.running, known.in_line) == (0.5, 20, 3)
+    known.told(ServiceLimits())
+    assert (known.gap, known.running) == (0.5, 20)
+
+
+def test_more_that_render_than_were_thought_possible_raise_the_number():
+    """At once, and with it the room."""
+    known = allowance(300)
+    known.saw(9, None, 0.0)
+    assert known.running == 9
+
+
+def test_fewer_that_render_lower_it_when_others_wait_for_a_while():
+    """Not while nobody waits, nor for a moment's sake; and it comes back."""
+    known = allowance(30)
+    known.saw(2, 0, 0.0)
+    known.saw(2, 4, 10.0)
+    known.saw(3, 4, 50.0)
+    assert known.running == 5
+    known.saw(2, 4, 80.0)
+    assert known.running == 3
+    known.saw(5, 0, 90.0)
+    assert known.running == 5
+
+
+def test_throttled_requests_slow_down_those_that_follow():
+    """And each that gets through makes up for a part of it."""
+    known = allowance()
+    known.throttled()
+    assert known.gap == pytest.approx(0.2 / 0.7)
+    for _ in range(15):
+        known.got_through()
+    assert known.gap == pytest.approx(0.2)
+    for _ in range(20):
+        known.throttled()
+    assert known.gap == pytest.approx(4.0)
+
+
+def test_a_service_that_does_not_queue_gets_no_more_than_it_renders():
+    """As many as there were when it refused."""
+    known = allowance()
+    known.does_not_queue(3)
+    assert known.room(direct=False) == 3
+
+
+def test_no_second_has_more_requests_than_it_may_however_long_they_travelled():
+    """Five a second: after a slow one among fast ones, the sixth is not answered in its second."""
+    known = allowance()
+    for number, travelled in enumerate([0.15, 0.02, 0.02, 0.02, 0.02]):
+        known.answered(100 + number / 5, 100 + number / 5 + travelled)
+    assert known.opens_at(100.8) == pytest.approx(101.15 - 0.02)
+    known.answered(101.13, 101.15)
+    assert known.opens_at(101.13) == pytest.approx(101.33), "evenly again"
+    assert allowance().opens_at(100.0) == pytest.approx(100.2)
+
+
+class Nightly:
+    """A batch of one model whose submits are all taken at once."""
+
+    def __init__(self, jobs: int, **changes):
+        lanes = {"slow": LIMITS, "fast": LIMITS}
+        self.batch = Batch(Policy(lanes=lanes, **changes))
+        self.now = 1000.0
+        self.asked: list[AskLimits] = []
+        wanted = [wish for wish in wishes(2 * jobs) if wish.model == "slow"]
+        for fact in difference(self.batch.standing, wanted, account="a", at=self.now).facts:
+            self.batch.after(fact)
+
+    def go_on(self, seconds: float, limits: ServiceLimits | None = None) -> None:
+        end = self.now + seconds
+        while self.now < end:
+            for action in self.batch.decide(self.now).actions:
+                if isinstance(action, AskLimits):
+                    self.asked.append(action)
+                    self.batch.settle(action, self.now, News(limits=limits))
+                elif isinstance(action, Submit):
+                    says = {"at": self.now, "account": "a", "job": action.job, "attempt": 1}
+                    self.batch.after(f.Submitted(**says, task_id=action.job, request_id=None))
+                    self.batch.settle(action, self.now)
+                elif isinstance(action, Survey):
+                    self.batch.settle(action, self.now, News(census=self.census(action)))
+                else:
+                    self.batch.settle(action, self.now, News(answered=False))
+            self.now = max(self.batch.wake_at(self.now), self.now + 1e-6)
+        self.now = end
+
+    def census(self, action: Survey) -> Census:
+        """All that was submitted renders."""
+        tasks = frozenset(self.batch.standing.task_ids)
+        waiting = frozenset() if action.waiting else None
+        return Census(asked_at=self.now, rendering=tasks, waiting=waiting)
+
+    @property
+    def sent(self) -> int:
+        return self.batch.standing.in_flight
+
+
+def test_the_service_is_asked_once_for_its_limits_and_believed():
+    """One question a model; room for what it tells instead of the catalog's number."""
+    night = Nightly(100)
+    night.batch.stop_submitting()
+    night.go_on(5)
+    assert night.asked == [], "nothing is to be bought"
+    night = Nightly(100)
+    night.go_on(1, ServiceLimits(running=2))
+    assert night.asked == [AskLimits("a", "slow")]
+    assert night.sent == 4
+
+
+def test_room_grows_while_everything_renders_that_was_sent():
+    """No number is known but a wrong one: the service takes more, and gets more."""
+    night = Nightly(100)
+    night.go_on(60)
+    assert night.sent > 30
+
+
+def test_a_number_in_the_manifest_is_kept_whatever_is_seen():
+    """max_in_flight is the person's."""
+    night = Nightly(100, max_in_flight=7)
+    night.go_on(60, ServiceLimits(running=50))
+    assert night.sent == 7
