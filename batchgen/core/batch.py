@@ -140,7 +140,7 @@ class Batch:
     def settle(self, action: Action, now: float, news: News = NOTHING) -> None:
         """An action is over and its facts are taken in: file again what is left of the work."""
         del self.under_way[action]
-        self._hear(action, now, news)
+        self._hear(action, news)
         match action:
             case Prepare():
                 self._admission.settle(action, now)
@@ -154,11 +154,10 @@ class Batch:
             case Submit() | Poll() | Download() | Seal():
                 self._settle_job(action, now, news)
 
-    def _hear(self, action: Action, now: float, news: News) -> None:
+    def _hear(self, action: Action, news: News) -> None:
         """What the answers to questions say of those to come."""
         if isinstance(action, Poll | Search | Survey):
             self._queries.note(answered=news.answered)
-            self._queries.charge(news.questions - 1, now)
         if news.wait_until is not None:
             self._queries.slow(news.wait_until)
         if news.key_refused:  # only what has a URL can still be collected

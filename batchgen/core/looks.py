@@ -133,6 +133,7 @@ class Looks:
         """A look at the list is over."""
         lane, roll = (action.account, action.model), self._roll((action.account, action.model))
         del self._surveyed[lane]
+        self._queries.charge(max(news.questions - self._pages(action), 0), now)
         if news.census is not None:
             self._see(lane, roll, news.census, now)
         else:
@@ -140,10 +141,8 @@ class Looks:
         cadence = self._cadences[lane]
         roll.rested_at[True] = now + cadence.rest(roll.pages[True], now)
         if action.waiting:
-            pages = roll.pages[True] + roll.pages[False]
-            roll.rested_at[False] = now + 2 * max(
-                cadence.rest(pages, now), FIRST / self._policy.service_speed
-            )
+            least = FIRST / self._policy.service_speed
+            roll.rested_at[False] = now + 2 * max(cadence.rest(self._pages(action), now), least)
         for renders in (True, False):
             self._file((lane, renders))
 
@@ -159,7 +158,7 @@ class Looks:
         """As many as the query rate allows now; ``next_at`` says when the next is due."""
         while (moment := self.next_at) is not None and moment <= now:
             if (action := self._next(now)) is not None:
-                self._queries.charge(1, now)
+                self._queries.charge(self._pages(action) if isinstance(action, Survey) else 1, now)
                 yield action
 
     @property
@@ -196,6 +195,11 @@ class Looks:
         self._polled.add(poll)
         self._asked_at[name] = now
         return poll
+
+    def _pages(self, action: Survey) -> int:
+        """How many pages the list had when it was read last."""
+        pages = self._roll((action.account, action.model)).pages
+        return pages[True] + action.waiting * pages[False]
 
     def _list_at(self, group: Group, now: float) -> float | None:
         """When the group's next look should be one at the list, or what is being read of it should

@@ -15,7 +15,7 @@ class News:
     answered: bool = True
     """Whether a question was answered."""
     questions: int = 1
-    """How many a search or a survey has asked."""
+    """How many a survey has asked."""
     wait_until: float | None = None
     """The service wants no question before that."""
     key_refused: bool = False

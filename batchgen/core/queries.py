@@ -2,8 +2,10 @@
 
 Polls, surveys and searches share it (the service allows 20 a second; QwenCloud counts questions
 about a task, the list and cancelling together). They leave evenly, ``CARE`` slower than allowed,
-since what is sent evenly arrives bunched. A question without an answer, throttled or not, halves
-the rate; each answer gives a part of it back.
+since what is sent evenly arrives bunched. A look at the list takes the time of all its pages in
+advance, as many as it had the last time; a search, of which nobody knows how many questions it
+takes, asks at a pace of its own, which is taken from that of the others while it lasts. A question
+without an answer, throttled or not, halves the rate; each answer gives a part of it back.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ class Queries:
     def __init__(self, per_second: float) -> None:
         self._full = per_second * (1 - CARE)
         self._per_second = self._full
+        self.lent = 0.0
+        """Questions a second that a search asks meanwhile."""
         self.wanted = True
         """The service still answers this key."""
         self.free_at = -math.inf
@@ -41,7 +45,8 @@ class Queries:
 
     def charge(self, count: int, now: float) -> None:
         """So many were made at this moment: the next waits until the rate allows it."""
-        self.free_at = max(self.free_at, now) + count / self._per_second
+        rate = max(self._per_second - self.lent, min(SLOWEST, self._full))
+        self.free_at = max(self.free_at, now) + count / rate
 
     def note(self, *, answered: bool) -> None:
         """A question has ended."""

@@ -2,7 +2,7 @@
 
 A doubt is sought at once when its answer is lost or a run takes it up, and again at the moment that
 the last look has named. One look serves all the doubts of a lane, so it comes when the first of
-them wants one. There is one search at a time: it may take many queries.
+them wants one. There is one search at a time: it may take many questions, ``PACE`` in a second.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from batchgen.core.job import Job
 from batchgen.core.lanes import LaneKey
 from batchgen.core.queries import Queries
 from batchgen.core.standing import Standing
+
+PACE = 5.0
+"""Questions a second of a search."""
 
 BREATH = 5.0
 """Seconds between two searches of a lane, whatever the first has brought; less where a doubt
@@ -58,16 +61,17 @@ class Searches:
     def settle(self, action: Search, now: float) -> None:
         """A search is over, and its facts are taken in."""
         self._under_way = False
+        self._queries.lent = 0.0
         lane = (action.account, action.model)
         self._rested_at[lane] = now + min(BREATH, self._standing.policy.settle)
         self._file(lane)
 
     def begin(self, now: float) -> Iterator[Search]:
-        """The search that is due, if one is, which takes the first of its queries."""
+        """The search that is due, if one is."""
         lane, moment = self._lanes.first(), self.next_at
         if lane is not None and moment is not None and moment <= now:
             self._under_way = True
-            self._queries.charge(1, now)
+            self._queries.lent = PACE
             yield Search(*lane)
 
     @property

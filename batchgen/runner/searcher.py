@@ -6,7 +6,7 @@ Rules of this file:
 * Nothing is judged here, only asked (see ``core.reconciling``). What is asked is a whole list: all
   its pages, and as many different tasks as its first page counted. A part of a list says of no task
   that it is not there.
-* Questions leave one after another, ``PAUSE`` apart, and are charged to the queries of the account.
+* Questions leave one after another, ``PAUSE`` apart, which the pace of all others allows for.
   There are at most ``MAX_PAGES`` pages and ``MAX_CANDIDATES`` tasks to a search: where so many are
   made by others, a person finds out sooner.
 * A list that cannot be had is asked for a few times more, each time later; then its doubts are
@@ -16,7 +16,6 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from batchgen.catalog import Model
 from batchgen.catalog.keys import Text
@@ -29,6 +28,7 @@ from batchgen.core.listing import Candidate, Listed, Look, Sought
 from batchgen.core.news import News
 from batchgen.core.policy import backoff
 from batchgen.core.reconciling import Reconciliation
+from batchgen.core.searches import PACE
 from batchgen.dashscope.answers import ListedTask, NoAnswer, Task
 from batchgen.dashscope.client import Service
 from batchgen.dashscope.refusals import RefusalKind
@@ -38,7 +38,7 @@ from batchgen.runner.pages import Pages
 from batchgen.runner.poller import key_refused
 from batchgen.runner.prompts import repeated_prompt
 
-PAUSE = 0.2
+PAUSE = 1 / PACE
 """Seconds between two questions of one search."""
 
 MAX_PAGES = 100
@@ -66,8 +66,7 @@ class Searcher:
         if model is None:
             return self._held(doubts, f"the catalog no longer has {action.model}")
         inquiry = _Inquiry(self._service, model)
-        outcome = await self._search(lane, model, doubts, inquiry)
-        return replace(outcome, news=replace(outcome.news, questions=inquiry.pages.count))
+        return await self._search(lane, model, doubts, inquiry)
 
     async def _search(
         self, lane: LaneKey, model: Model, doubts: Sequence[Job], inquiry: _Inquiry

@@ -67,6 +67,14 @@ def test_questions_leave_evenly_and_below_what_is_allowed():
     assert queries.free_at == pytest.approx(100 + 1 / (20 * (1 - CARE)))
 
 
+def test_a_search_takes_its_pace_from_that_of_all_others():
+    """Five of nineteen a second are its own while it lasts."""
+    queries = Queries(20)
+    queries.lent = 5.0
+    queries.charge(1, 100.0)
+    assert queries.free_at == pytest.approx(100 + 1 / 14)
+
+
 def test_questions_without_answers_become_rare_and_come_back_with_answers():
     """Down to one in five seconds; fifty answers bring the full rate back."""
     queries = Queries(20)

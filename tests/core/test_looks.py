@@ -63,7 +63,7 @@ def test_ten_thousand_tasks_have_their_turns_at_the_rate_of_the_account():
     gaps = [later - earlier for (earlier, _), (later, _) in pairwise(taken)]
     assert min(gaps) >= SPACING - 1e-6
     assert sorted(gaps)[-10] <= SPACING + 1e-6
-    assert max(gaps) <= 2 * SPACING + 1e-6
+    assert max(gaps) <= 3 * SPACING + 1e-6
 
 
 @pytest.mark.fault(56)
