@@ -21,9 +21,9 @@ from batchgen.api.settings import Settings
 from batchgen.api.standing import JobReport, report_of
 from batchgen.api.visiting import Visit, visit
 from batchgen.core import facts as f
-from batchgen.core.batch import lost_answer
 from batchgen.core.job import Job
 from batchgen.core.lifecycle import State
+from batchgen.core.overdue import lost_answer
 from batchgen.errors import ExitCode
 from batchgen.manifest import Manifest, output_folder
 from batchgen.runner.outcome import about

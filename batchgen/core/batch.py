@@ -15,15 +15,15 @@ Theory of operation. ``after`` changes one job (or one gate), then files the job
 index it was in, into the one its state belongs to:
 
     PENDING     its line in ``admission``, by way of ``preparing`` -> Prepare, Submit
-    SUBMITTING  ``_posts``, where a new run finds those that a dead one left behind
+    SUBMITTING  ``overdue``, where a new run finds those that a dead one left behind
     IN_DOUBT    ``searches``, while it is not held             -> Search
     RENDERING   ``looks``, by the moment of the next look      -> Poll, Survey
     READY       ``fetches``, by the deadline                   -> Download
                 ``looks`` where a URL went stale               -> Poll
                 ``_seals`` when every result is settled        -> Seal
-                ``_out_of_reach`` where it did and there is no task to ask
-    FAILED      ``_retries``, where the policy allows another attempt
-    PARKED, LOST  ``_parked``, where a new run finds it and looks again
+                ``overdue`` where it did and there is no task to ask
+    FAILED      ``overdue``, where the policy allows another attempt
+    PARKED, LOST  ``overdue``, where a new run finds it and looks again
     EXPIRED     ``_seals``, where some results were saved in time -> Seal
 
 ``settle`` says that an action is over: what its facts left undone is filed again. What only this
@@ -36,7 +36,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from batchgen.core import facts as f
 from batchgen.core.actions import (
@@ -61,13 +60,11 @@ from batchgen.core.lanes import NEVER, Lane
 from batchgen.core.lifecycle import State
 from batchgen.core.looks import Looks
 from batchgen.core.news import NOTHING, News
+from batchgen.core.overdue import Overdue, about, lost_answer
 from batchgen.core.policy import HOUR, LONGEST_PAUSE, Policy
 from batchgen.core.queries import Queries
 from batchgen.core.searches import Searches
 from batchgen.core.standing import Standing
-
-RETRY_AFTER = 30.0
-"""Seconds between a failed task and the next attempt that the policy allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +97,11 @@ class Batch:
         self._admission = Admission(self.standing, chosen, self._allowances)
         self._looks = Looks(self.standing, self._queries, cadences)
         self._searches = Searches(self.standing, self._queries)
-        self._posts: set[str] = set()
-        self._orphans: list[str] = []
+        self._overdue = Overdue(self.standing)
         self._fetches = Fetches(self.standing)
         self._seals: Agenda[str] = Agenda()
-        self._retries: set[str] = set()
-        self._out_of_reach: set[str] = set()
-        self._parked: set[str] = set()
-        self._unparked: list[str] = []
         self._remainders: set[str] = set()
-        self._named = (
-            *(self._posts, self._retries, self._out_of_reach),
-            *(self._parked, self._remainders),
-        )
+        """Expired, and some results were saved before."""
         for fact in facts:
             self.after(fact)
 
@@ -132,7 +121,7 @@ class Batch:
             job = self.standing.jobs[fact.job]
             if before is not None:
                 self._unfile(job, before[0])
-                if before[1] is State.RENDERING is not job.state:
+                if before[1] is State.RENDERING and job.state is not State.RENDERING:
                     self._looks.note_end(job, fact)
             self._file(job, fact)
         self._allowances.learn(fact)
@@ -198,7 +187,7 @@ class Batch:
 
     def decide(self, now: float) -> Decision:
         """What to do at this moment; done as far as this state is concerned."""
-        facts = [self._take(fact) for fact in self._overdue(now)]
+        facts = [self._take(fact) for fact in self._facts(now)]
         actions: list[Action] = [*self._fetches.begin(now), *self._seal_all()]
         actions += [*self._looks.begin(now), *self._searches.begin(now)]
         actions += self._allowances.ask(self._admission.buying)
@@ -218,13 +207,12 @@ class Batch:
     @property
     def buys(self) -> bool:
         """A request may be sent in this run before anything is asked."""
-        return bool(self._retries) or not self._admission.over
+        return bool(self._overdue.retries) or not self._admission.over
 
     @property
     def settled(self) -> bool:
         """This run has nothing left to do, neither now nor later."""
-        stuck = self._looks.stuck
-        facts = self._posts or self._retries or stuck or self._out_of_reach or self._unparked
+        facts = self._overdue or self._looks.stuck
         queries = self._looks or self._searches
         left = self.under_way or facts or queries or self._fetches or self._seals
         return not left and self._admission.over
@@ -278,8 +266,7 @@ class Batch:
         self._looks.clamp(latest)
         self._fetches.clamp(latest)
         self._admission.clamp(latest)
-        self._orphans = sorted(self._posts)
-        self._unparked = sorted(self._parked)
+        self._overdue.start_run()
         for job in self._jobs(sorted(self._remainders)):
             self._file_remainder(job)
         for job in self._jobs(sorted(self.standing.in_doubt)):
@@ -291,35 +278,28 @@ class Batch:
         self._searches.drop(job.id, lane)
         self._seals.drop(job.id)
         self._fetches.drop(job)
-        for names in self._named:
-            names.discard(job.id)
+        self._overdue.drop(job.id)
+        self._remainders.discard(job.id)
 
     def _file(self, job: Job, fact: f.JobFact) -> None:
+        self._overdue.put(job, fact)
         match job.state:
             case State.PENDING:
                 self._admission.put(job)
-            case State.SUBMITTING:
-                self._posts.add(job.id)
             case State.IN_DOUBT:
                 self._file_doubt(job)
             case State.RENDERING:
                 self._looks.put(job, fact)
             case State.READY:
                 self._file_results(job)
-            case State.PARKED | State.LOST:
-                self._parked.add(job.id)
             case State.EXPIRED if job.is_remainder:
                 self._remainders.add(job.id)
                 if not isinstance(fact, f.Parked):  # something stands in the sidecar's way
                     self._file_remainder(job)
-            case State.FAILED if self.standing.is_tried_again(fact):
-                self._retries.add(job.id)
             case _:
                 pass
 
     def _file_results(self, job: Job) -> None:
-        if job.is_out_of_reach:
-            self._out_of_reach.add(job.id)
         if job.whole and Seal(job.id, job.attempt) not in self.under_way:
             self._seals.put(job.id, job.expires)
         self._looks.put_stale(job)
@@ -336,32 +316,15 @@ class Batch:
 
     # -- what may be done now ------------------------------------------------------------------
 
-    def _overdue(self, now: float) -> Iterator[f.Fact]:
-        """Facts that nobody brings: of what a dead run left, and of what has lasted too long."""
-        yield from self._left_behind(now)
+    def _facts(self, now: float) -> Iterator[f.Fact]:
+        """What no action brings: of a dead run, of the list, and of what has lasted too long."""
+        yield from self._overdue.facts(now)
         for job in self._jobs(self._looks.newly_rendering()):
-            yield f.RenderingStarted(**_about(job, now))
-        for job in self._jobs(sorted(self._retries)):
-            yield f.Requeued(
-                **_about(job, now),
-                until=now + RETRY_AFTER / self.policy.service_speed,
-                reason=f"{job.code} is worth another attempt",
-            )
-        for job in self._jobs(sorted(self._out_of_reach)):
-            reason = "its addresses lead nowhere, and an answer without a task is given only once"
-            yield f.Expired(**_about(job, now), reason=reason)
+            yield f.RenderingStarted(**about(job, now))
         for job in self._jobs(sorted(self._looks.stuck)):
             hours = (now - job.submitted_at) * self.policy.service_speed / HOUR
             reason = f"submitted {hours:.0f} hours ago, and its results could not be had since"
-            yield f.Parked(**_about(job, now), reason=reason)
-
-    def _left_behind(self, now: float) -> Iterator[f.Fact]:
-        orphans, self._orphans = self._orphans, []
-        for job in self._jobs(orphans):
-            yield lost_answer(job, now)
-        unparked, self._unparked = self._unparked, []
-        for job in self._jobs(unparked):
-            yield (f.Reopened if job.rendered else f.Unparked)(**_about(job, now))
+            yield f.Parked(**about(job, now), reason=reason)
 
     def _jobs(self, names: Iterable[str]) -> list[Job]:
         return [self.standing.jobs[name] for name in names]
@@ -374,16 +337,3 @@ class Batch:
 
 def _is_about(job: Job, action: Action) -> bool:
     return not isinstance(action, LaneAction) and action.job == job.id
-
-
-def lost_answer(job: Job, now: float) -> f.SubmitLost:
-    """Of a request whose run has ended before its answer came: nobody waits for it any more."""
-    reason = "the run that sent it ended while the answer was under way"
-    if job.direct:
-        reason += "; it would have been the result itself, and cannot be asked for again"
-    return f.SubmitLost(**_about(job, now), reason=reason)
-
-
-def _about(job: Job, now: float) -> dict[str, Any]:
-    """What every fact about this attempt says first."""
-    return {"at": now, "account": job.account, "job": job.id, "attempt": job.attempt}
