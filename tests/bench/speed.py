@@ -5,10 +5,11 @@ with the documented quotas.
     python tests/bench/speed.py [--part loads|cpu|scale] [--draw speed.svg]
 
 ``loads``  300 jobs, 20 running at once, about 8 s each; then 1,000 jobs of about a minute, all in
-           flight at once: batchgen and the SDK (asyncio; in threads at the first load, and with
-           ``--threads`` at the second too), in turn, each on a service of its own. *Ideal* is the
-           schedule that submits as fast as the quota and starts each task as soon as a slot is
-           free, with the renderings that this run has drawn (about 17 minutes)
+           flight at once: batchgen and the SDK, in turn, each on a service of its own. The SDK
+           submits all as fast as it may: asyncio, and at the first load a thread for each job
+           (about 17 minutes). ``--all``: also with no more jobs in flight than run at once, and in
+           1,000 threads (25 minutes). *Ideal* is the schedule that submits as fast as the quota
+           and starts each task as soon as a slot is free, with the renderings of that very run
 ``cpu``    2,000 instant jobs: batchgen, and aiohttp with the same three requests a job (a minute)
 ``scale``  1,000, 10,000 and, with ``--large``, 100,000 instant jobs: planned, run, run again when
            done (3 minutes; with ``--large`` half an hour)
@@ -31,7 +32,7 @@ from typing import NamedTuple
 from speed_drawing import Bars, Curve, Section, draw
 from speed_measuring import Cost, Load, Outcome, command, instant, run, service, timed
 
-LOADS = (Load(300, 20, 8), Load(1000, 1000, 60))
+SHORT, LONG = Load(300, 20, 8), Load(1000, 1000, 60)
 CPU_JOBS, SCALES, LARGEST = 2_000, (1_000, 10_000), 100_000
 FEW = 10
 """Jobs of a run that shows what the start costs, and fills the caches for the next."""
@@ -40,6 +41,7 @@ NAMES = {
     "batchgen": "batchgen",
     "sdk": "SDK, asyncio",
     "threads": "SDK, threads",
+    "slots": "SDK, in slots",
     "bare": "aiohttp",
 }
 
@@ -92,14 +94,15 @@ COLUMNS = (
 DRAWN = (0, 1, 3, 5, 6, 7)
 
 
-def loads(*, threads: bool) -> Iterator[Section]:
-    for runner in ("batchgen", "sdk", "threads"):
+RUNNERS = {SHORT: ("batchgen", "sdk", "threads"), LONG: ("batchgen", "sdk")}
+ALL = {SHORT: (*RUNNERS[SHORT], "slots"), LONG: (*RUNNERS[LONG], "threads")}
+
+
+def loads(*, every: bool) -> Iterator[Section]:
+    for runner in RUNNERS[SHORT]:
         run(runner, instant(FEW))
-    for load in LOADS:
+    for load, runners in (ALL if every else RUNNERS).items():
         say(f"\n{load}")
-        runners = ["batchgen", "sdk"]
-        if threads or load is LOADS[0]:
-            runners.append("threads")
         outcomes = {runner: run(runner, load) for runner in runners}
         say_outcomes(outcomes)
         ideal = outcomes["batchgen"].ideal
@@ -245,12 +248,12 @@ def say(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--part", choices=["loads", "cpu", "scale"])
-    parser.add_argument("--threads", action="store_true", help="1,000 of them as well")
+    parser.add_argument("--all", action="store_true", help="the SDK in more ways")
     parser.add_argument("--large", action="store_true", help="100,000 jobs as well")
     parser.add_argument("--draw", type=Path, metavar="FILE.svg")
     arguments = parser.parse_args()
     parts = {
-        "loads": partial(loads, threads=arguments.threads),
+        "loads": partial(loads, every=arguments.all),
         "cpu": cpu,
         "scale": partial(scale, large=arguments.large),
     }

@@ -21,6 +21,7 @@ COLOURS = {
     "batchgen": "#1f77b4",
     "SDK, asyncio": "#dd8438",
     "SDK, threads": "#e9b27c",
+    "SDK, in slots": "#b9602a",
     "aiohttp": "#9aa5b1",
 }
 

@@ -198,14 +198,16 @@ def timed(command: Sequence[str], longest: float) -> Cost:
 
 def command(runner: str, load: Load, folder: Path, url: str) -> list[str]:
     """Of a runner that leaves its files in the folder's ``results``."""
-    start = [sys.executable, str(HERE / "speed_runners.py"), runner, url]
     results = str(folder / "results")
     if runner == "batchgen":
         path = manifest(load, folder)
+        start = [sys.executable, str(HERE / "speed_runners.py"), runner, url]
         return [*start, str(path), results, "--queries", str(load.queries)]
     prompts = folder / "prompts.txt"
     prompts.write_text("\n".join(f"Fox {n}" for n in range(load.jobs)))
-    at_once = min(load.running, 200) if runner == "bare" else load.running
+    at_once = {"bare": min(load.running, 200), "slots": load.running}.get(runner, load.jobs)
+    program = "sdk" if runner == "slots" else runner
+    start = [sys.executable, str(HERE / "speed_runners.py"), program, url]
     return [*start, str(prompts), results, "--at-once", str(at_once)]
 
 

@@ -3,7 +3,7 @@
     python tests/bench/speed_runners.py sdk URL PROMPTS FOLDER --at-once 20
 
 ``sdk``      the official SDK's asynchronous classes and its own wait loop, as a careful person uses
-             them: so many jobs at once, and what was answered 429 is tried again
+             them: so many jobs in flight, and what was answered 429 is tried again
 ``threads``  the same of its blocking classes: so many threads, each with a job
 ``bare``     the three requests that a job needs at least, by aiohttp alone: it knows when a task
              ends, keeps no journal, and stands for the least that Python can do
