@@ -163,7 +163,7 @@ def service(load: Load) -> Iterator[tuple[str, list[Notes]]]:
             yield process.stdout.readline().strip(), notes
         finally:
             said, _ = process.communicate()
-            notes.append(Notes.read(said))
+        notes.append(Notes.read(said))
 
 
 def timed(command: Sequence[str], longest: float) -> Cost:
@@ -171,7 +171,7 @@ def timed(command: Sequence[str], longest: float) -> Cost:
     takes longer.
     """
     began = time.monotonic()
-    environment = {**os.environ, "DASHSCOPE_API_KEY": KEY}
+    environment = {**os.environ, "DASHSCOPE_API_KEY": KEY, "NO_PROXY": "127.0.0.1"}
     with tempfile.TemporaryFile("w+") as complaints:  # the SDK complains of its open sessions
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=complaints
@@ -201,8 +201,8 @@ def command(runner: str, load: Load, folder: Path, url: str) -> list[str]:
     results = str(folder / "results")
     if runner == "batchgen":
         path = manifest(load, folder)
-        start = [sys.executable, str(HERE / "speed_runners.py"), runner, url]
-        return [*start, str(path), results, "--queries", str(load.queries)]
+        start = [sys.executable, "-m", "batchgen", "run", str(path), "--quiet"]
+        return [*start, "--base-url", url, "--output", results]
     prompts = folder / "prompts.txt"
     prompts.write_text("\n".join(f"Fox {n}" for n in range(load.jobs)))
     at_once = {"bare": min(load.running, 200), "slots": load.running}.get(runner, load.jobs)
@@ -212,14 +212,17 @@ def command(runner: str, load: Load, folder: Path, url: str) -> list[str]:
 
 
 def manifest(load: Load, folder: Path) -> Path:
-    """A manifest of so many jobs, with a catalog that knows the service's limits."""
+    """A manifest of so many jobs, with a catalog that knows the service's limits. The quota of
+    questions is named where it is another than batchgen's own.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     limits = CATALOG.format(model=MODEL, per_second=load.per_second, running=load.running)
     (folder / "models.yaml").write_text(limits)
-    lines = (json.dumps({"id": f"job-{n}", "prompt": f"Fox {n}"}) for n in range(load.jobs))
-    (folder / "jobs.jsonl").write_text("\n".join(lines))
+    jobs = (json.dumps({"id": f"job-{n}", "prompt": f"Fox {n}"}) for n in range(load.jobs))
+    (folder / "jobs.jsonl").write_text("\n".join(jobs))
+    lines = [f"defaults: {{model: {MODEL}, size: {SIZE}}}", "catalog: models.yaml"]
+    if load.queries != USUAL_QUERIES:
+        lines.append(f"limits: {{queries_per_second: {load.queries}}}")
     path = folder / "race.yaml"
-    path.write_text(
-        f"defaults: {{model: {MODEL}, size: {SIZE}}}\ncatalog: models.yaml\njobs_from: jobs.jsonl\n"
-    )
+    path.write_text("\n".join([*lines, "jobs_from: jobs.jsonl", ""]))
     return path

@@ -7,7 +7,6 @@
 ``threads``  the same of its blocking classes: so many threads, each with a job
 ``bare``     the three requests that a job needs at least, by aiohttp alone: it knows when a task
              ends, keeps no journal, and stands for the least that Python can do
-``batchgen``  a manifest in place of the prompts; it keeps to so many queries a second
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -119,34 +117,14 @@ async def bare(url: str, prompts: list[str], folder: Path, at_once: int) -> None
         await asyncio.gather(*(job(number, session) for number in range(len(prompts))))
 
 
-def with_batchgen(url: str, manifest: Path, folder: Path, queries: int) -> int:
-    """As the program does it, at the pace of this service's queries."""
-    from batchgen.api import runs  # noqa: PLC0415 - the others must not pay for it
-    from batchgen.cli import main as batchgen  # noqa: PLC0415
-
-    policy_of = runs.policy_of
-    share = 0.75  # of the quota, as in the policy
-
-    def faster(*given: Any) -> Any:
-        return replace(policy_of(*given), queries_per_second=share * queries)
-
-    runs.policy_of = faster
-    return batchgen(["run", str(manifest), "--base-url", url, "--output", str(folder), "--quiet"])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("runner", choices=["sdk", "threads", "bare", "batchgen"])
+    parser.add_argument("runner", choices=["sdk", "threads", "bare"])
     parser.add_argument("url")
     parser.add_argument("prompts", type=Path, help="a prompt a line")
     parser.add_argument("folder", type=Path, help="for the results")
-    parser.add_argument("--at-once", type=int, default=1)
-    parser.add_argument("--queries", type=int, default=20)
+    parser.add_argument("--at-once", type=int, required=True, help="jobs in flight")
     arguments = parser.parse_args()
-    if arguments.runner == "batchgen":
-        raise SystemExit(
-            with_batchgen(arguments.url, arguments.prompts, arguments.folder, arguments.queries)
-        )
     arguments.folder.mkdir(parents=True)
     prompts = arguments.prompts.read_text(encoding="utf-8").splitlines()
     given = (arguments.url, prompts, arguments.folder, arguments.at_once)

@@ -97,8 +97,10 @@ class Store:
             " AND coalesce(ended >= :horizon, TRUE)"
         )
         # Named where they are asked for alone, so that an index finds the few among the many.
-        where += " AND status = :status" * bool(query.status)
-        where += " AND id = :task_id" * bool(query.task_id)
+        if query.status:
+            where += " AND status = :status"
+        if query.task_id:
+            where += " AND id = :task_id"
         values = {each.name: getattr(query, each.name) for each in fields(query)}
         values |= {"account": account, "horizon": horizon, "skipped": (query.page - 1) * query.size}
         total = self._database.value(f"SELECT count(*) FROM task WHERE {where}", values)  # noqa: S608
