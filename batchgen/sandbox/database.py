@@ -102,6 +102,7 @@ class Database:
             self._create("before_2.sql", "schema.sql", "from_1_to_2.sql")
         elif (owner, version) != (APPLICATION_ID, VERSION):
             raise ValueError(f"not a sandbox of version {VERSION}: its file says {owner}/{version}")
+        self.write(_script("indexes.sql"))
 
     def _is_used(self) -> bool:
         return self._connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is not None
@@ -109,6 +110,10 @@ class Database:
     def _create(self, *scripts: str) -> None:
         with self._connection:
             for script in scripts:
-                self.write(files(__package__).joinpath("schema", script).read_text("utf-8"))
+                self.write(_script(script))
             self.write(f"PRAGMA application_id = {APPLICATION_ID}")
             self.write(f"PRAGMA user_version = {VERSION}")
+
+
+def _script(name: str) -> str:
+    return files(__package__).joinpath("schema", name).read_text("utf-8")

@@ -5,269 +5,240 @@ with the documented quotas.
     python tests/bench/speed.py [--part loads|cpu|scale] [--draw speed.svg]
 
 ``loads``  300 jobs, 20 running at once, about 8 s each; then 1,000 jobs of about a minute, all in
-           flight at once: batchgen and the SDK in turn, each on a service of its own. *Ideal* is
-           the schedule that submits as fast as the quota and starts each task as soon as a slot is
-           free, with the renderings that this run has drawn (about 14 minutes)
-``cpu``    2,000 instant jobs: batchgen, and aiohttp with the same three requests a job
-``scale``  1,000, 10,000 and, with ``--large``, 100,000 jobs: planned, run, run again when done
+           flight at once: batchgen and the SDK, in turn, each on a service of its own. The SDK
+           submits all as fast as it may: asyncio, and at the first load a thread for each job
+           (about 17 minutes). ``--all``: also with no more jobs in flight than run at once, and in
+           1,000 threads (25 minutes). *Ideal* is the schedule that submits as fast as the quota
+           and starts each task as soon as a slot is free, with the renderings of that very run
+``cpu``    2,000 instant jobs: batchgen, and aiohttp with the same three requests a job (a minute)
+``scale``  1,000, 10,000 and, with ``--large``, 100,000 instant jobs: planned, run, run again when
+           done (3 minutes; with ``--large`` half an hour)
 
-The service has a core of its own where there are two. It stops by itself, and judges nothing.
+The service has a core of its own where there are two. It stops by itself, and judges nothing: the
+targets stand beside the figures.
 """
 
 from __future__ import annotations
 
 import argparse
-import heapq
-import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
-from speed_drawing import Panel, draw
-from speed_runners import KEY, MODEL, SIZE
-from speed_service import Notes
+from speed_drawing import Bars, Curve, Section, draw
+from speed_measuring import Cost, Load, Outcome, command, instant, run, service, timed
 
-HERE = Path(__file__).parent
-CORES = sorted(os.sched_getaffinity(0))
-CATALOG = """\
-models:
-  {model}:
-    like: {model}
-    limits:
-      source: the benchmark
-      submits_per_second: {per_second}
-      running: {running}
-      poll_seconds: 10
-"""
+SHORT, LONG = Load(300, 20, 8), Load(1000, 1000, 60)
+CPU_JOBS, SCALES, LARGEST = 2_000, (1_000, 10_000), 100_000
+FEW = 10
+"""Jobs of a run that shows what the start costs, and fills the caches for the next."""
+
+NAMES = {
+    "batchgen": "batchgen",
+    "sdk": "SDK, asyncio",
+    "threads": "SDK, threads",
+    "slots": "SDK, in slots",
+    "bare": "aiohttp",
+}
 
 
-@dataclass(frozen=True)
-class Load:
-    """Jobs, and the service that they meet; times in seconds."""
+class Column(NamedTuple):
+    """A figure of the table of loads, and of a drawing."""
+
+    head: str
+    below: str
+    title: str
+    of: Callable[[Outcome], float]
+    form: str
+    ideal: str = ""
+    target: str = ""
+    most: float | None = None
+    """The target as a number."""
+
+
+COLUMNS = (
+    Column(
+        "time to the", "last file", "time to the last file, in ideal schedules",
+        lambda outcome: outcome.ratio, "{:.3f} x", "1.000 x", "<= 1.03 x", 1.03,
+    ),
+    Column(
+        "questions", "a job", "questions a job (query, list, limits)",
+        lambda outcome: outcome.questions, "{:.2f}", "1.00", "<= 1.50", 1.5,
+    ),
+    Column(
+        "answers", "429", "answers 429", lambda outcome: outcome.refused, "{:.0f}", "0",
+    ),
+    Column(
+        "of all", "requests", "answers 429 of all requests",
+        lambda outcome: outcome.share_refused, "{:.1f} %", "0.0 %", "< 1.0 %", 1.0,
+    ),
+    Column(
+        "ready to first", "byte, p50", "from ready to the first byte, p50",
+        lambda outcome: outcome.delay(0.5), "{:.1f} s", "0.0 s",
+    ),
+    Column(
+        "ready to first", "byte, p95", "from ready to the first byte, p95",
+        lambda outcome: outcome.delay(0.95), "{:.1f} s", "0.0 s", "<= 3.0 s", 3.0,
+    ),
+    Column(
+        "CPU", "a job", "CPU a job", lambda outcome: outcome.cpu, "{:.1f} ms",
+    ),
+    Column(
+        "peak", "memory", "peak memory", lambda outcome: outcome.cost.memory, "{:.0f} MB",
+    ),
+)  # fmt: skip
+DRAWN = (0, 1, 3, 5, 6, 7)
+
+
+RUNNERS = {SHORT: ("batchgen", "sdk", "threads"), LONG: ("batchgen", "sdk")}
+ALL = {SHORT: (*RUNNERS[SHORT], "slots"), LONG: (*RUNNERS[LONG], "threads")}
+
+
+def loads(*, every: bool) -> Iterator[Section]:
+    for runner in RUNNERS[SHORT]:
+        run(runner, instant(FEW))
+    for load, runners in (ALL if every else RUNNERS).items():
+        say(f"\n{load}")
+        outcomes = {runner: run(runner, load) for runner in runners}
+        say_outcomes(outcomes)
+        ideal = outcomes["batchgen"].ideal
+        yield Section(
+            str(load),
+            f"{load.per_second} submits and {load.queries} questions a second;"
+            f" the ideal schedule takes {ideal:.0f} s",
+            [
+                Bars(
+                    COLUMNS[place].title,
+                    COLUMNS[place].form,
+                    named(outcomes, COLUMNS[place].of),
+                    COLUMNS[place].most,
+                )
+                for place in DRAWN
+            ],
+        )
+
+
+def say_outcomes(outcomes: dict[str, Outcome]) -> None:
+    rows = [["", *(column.head for column in COLUMNS)], ["", *(c.below for c in COLUMNS)]]
+    for runner, outcome in outcomes.items():
+        figures = (column.form.format(column.of(outcome)) for column in COLUMNS)
+        rows.append([NAMES[runner], *figures])
+    rows.append(["ideal", *(column.ideal for column in COLUMNS)])
+    rows.append(["target", *(column.target for column in COLUMNS)])
+    say_table(rows)
+    for runner, outcome in outcomes.items():
+        asked = (f"{count:,} {kind}" for kind, count in sorted(outcome.notes.asked.items()))
+        say(f"  {NAMES[runner]} asked: {', '.join(asked)}; ideal: {outcome.ideal:.0f} s")
+
+
+def cpu() -> Iterator[Section]:
+    """Each twice, in turn: the better one counts."""
+    load, best = instant(CPU_JOBS), dict[str, Outcome]()
+    for runner in ("bare", "batchgen") * 2:
+        outcome = run(runner, load)
+        best[runner] = min(best.get(runner, outcome), outcome, key=lambda each: each.cpu)
+    least = best["bare"].cpu
+    say(f"\n{load.jobs:,} instant jobs, the better of two runs")
+    rows = [["", "CPU a job", "x aiohttp", "peak memory", "took", "service's CPU"]]
+    rows += [
+        [
+            NAMES[runner],
+            f"{each.cpu:.2f} ms",
+            f"{each.cpu / least:.2f} x",
+            f"{each.cost.memory:.0f} MB",
+            f"{each.cost.took:.1f} s",
+            f"{each.service_cpu:.2f} ms",
+        ]
+        for runner, each in best.items()
+    ]
+    say_table([*rows, ["target", "", "<= 3.00 x", "", "", ""]])
+    yield Section(
+        f"{load.jobs:,} instant jobs",
+        "beside aiohttp alone: the same three requests a job, and no journal",
+        [
+            Bars("CPU a job", "{:.1f} ms", named(best, lambda each: each.cpu), 3 * least),
+            Bars("peak memory", "{:.0f} MB", named(best, lambda each: each.cost.memory)),
+        ],
+    )
+
+
+def named(outcomes: Mapping[str, Outcome], of: Callable[[Outcome], float]) -> dict[str, float]:
+    """A figure of each runner, by its full name."""
+    return {NAMES[runner]: of(outcome) for runner, outcome in outcomes.items()}
+
+
+class Scale(NamedTuple):
+    """What so many jobs took: to plan, to run, and to run again when all were done."""
 
     jobs: int
-    running: int
-    seconds: float
-    per_second: int = 5
-    queries: int = 20
-    spread: float = 0.25
+    plan: Cost
+    run: Cost
+    again: Cost
 
-    def __str__(self) -> str:
-        return f"{self.jobs} jobs, {self.running} at once, about {self.seconds:g} s each"
-
-
-LOADS = (Load(300, 20, 8), Load(1000, 1000, 60))
-INSTANT = Load(2000, 2000, 0.05, per_second=1_000_000, queries=1_000_000)
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of a process: seconds on the clock and of a core, and the most memory, in MB."""
-
-    took: float
-    cpu: float
-    memory: float
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a runner made of a load."""
-
-    runner: str
-    load: Load
-    cost: Cost
-    notes: Notes
-
-    @property
-    def ratio(self) -> float:
-        """Time from the first submit to the last result fetched, in ideal schedules."""
-        return (max(self.notes.fetched.values()) - min(self.notes.submitted)) / ideal(self)
-
-    @property
-    def questions(self) -> float:
-        """Requests a job besides the submit and the download."""
-        asked = self.notes.asked
-        return (asked["query"] + asked["list"] + asked["cancel"]) / self.load.jobs
-
-    @property
-    def refused(self) -> int:
-        return sum(self.notes.refused.values())
-
-    def delay(self, quantile: float) -> float:
-        """Seconds from a result that is ready to its first byte."""
-        delays = sorted(at - self.notes.ended[task] for task, at in self.notes.fetched.items())
-        return delays[int(quantile * len(delays))]
-
-    @property
-    def cpu(self) -> float:
-        """Milliseconds of a core for each job."""
-        return 1000 * self.cost.cpu / self.load.jobs
-
-
-def ideal(outcome: Outcome) -> float:
-    """Seconds from the first submit to the last end, if every submit leaves when the quota allows
-    it and every task starts when a slot is free.
-    """
-    slots = [0.0] * outcome.load.running
-    for number, seconds in enumerate(outcome.notes.rendering):
-        submitted = number / outcome.load.per_second
-        heapq.heappush(slots, max(heapq.heappop(slots), submitted) + seconds)
-    return max(slots)
-
-
-@contextmanager
-def service(load: Load, folder: Path) -> Iterator[tuple[str, list[Notes]]]:
-    """Its base URL, and the list that holds its notes in the end."""
-    command = [sys.executable, str(HERE / "speed_service.py"), str(folder)]
-    command += ["--running", str(load.running), "--seconds", str(load.seconds)]
-    command += ["--spread", str(load.spread), "--queries", str(load.queries)]
-    command += ["--per-second", str(load.per_second)]
-    notes: list[Notes] = []
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        os.sched_setaffinity(process.pid, {CORES[-1]})
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip(), notes
-        finally:
-            said, _ = process.communicate()
-            notes.append(Notes.read(said))
-
-
-def timed(command: Sequence[str], environment: dict[str, str]) -> Cost:
-    """Run a process to its end, away from the service's core. Raises where it fails."""
-    began = time.monotonic()
-    with tempfile.TemporaryFile("w+") as complaints:  # the SDK complains of its open sessions
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, **environment},
-            stdout=subprocess.DEVNULL,
-            stderr=complaints,
-        )
-        os.sched_setaffinity(process.pid, set(CORES[:-1] or CORES))
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            complaints.seek(0)
-            raise SystemExit(f"{command}: exit code {process.returncode}\n{complaints.read()}")
-    cpu = usage.ru_utime + usage.ru_stime
-    return Cost(time.monotonic() - began, cpu, usage.ru_maxrss / 1024)
-
-
-def manifest(load: Load, folder: Path) -> Path:
-    """A manifest of so many jobs, with a catalog that knows the service's limits."""
-    folder.mkdir(parents=True, exist_ok=True)
-    limits = CATALOG.format(model=MODEL, per_second=load.per_second, running=load.running)
-    (folder / "models.yaml").write_text(limits)
-    lines = (json.dumps({"id": f"job-{n}", "prompt": f"Fox {n}"}) for n in range(load.jobs))
-    (folder / "jobs.jsonl").write_text("\n".join(lines))
-    path = folder / "race.yaml"
-    path.write_text(
-        f"defaults: {{model: {MODEL}, size: {SIZE}}}\ncatalog: models.yaml\n"
-        f"limits: {{max_in_flight: {2 * load.running}}}\njobs_from: jobs.jsonl\n"
-    )
-    return path
-
-
-def run(runner: str, load: Load) -> Outcome:
-    """One runner, one load, one service."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with service(load, folder / "service") as (url, notes):
-            command, environment = commanded(runner, load, folder, url)
-            cost = timed(command, environment)
-        return Outcome(runner, load, cost, notes[0])
-
-
-def commanded(runner: str, load: Load, folder: Path, url: str) -> tuple[list[str], dict[str, str]]:
-    if runner == "batchgen":
-        path = manifest(load, folder)
-        command = [sys.executable, str(HERE / "speed_runners.py"), "batchgen", url, str(path)]
-        command += [str(folder / "results"), "--queries", str(load.queries)]
-        return command, {"DASHSCOPE_API_KEY": KEY}
-    prompts = folder / "prompts.txt"
-    prompts.write_text("\n".join(f"Fox {n}" for n in range(load.jobs)))
-    at_once = min(load.running, 200 if runner == "bare" else load.running)
-    command = [sys.executable, str(HERE / "speed_runners.py"), runner, url, str(prompts)]
-    return [*command, str(folder / "results"), "--at-once", str(at_once)], {}
-
-
-def loads() -> Iterator[Panel]:
-    for load in LOADS:
-        say(f"\n{load}")
-        outcomes = {runner: run(runner, load) for runner in ("batchgen", "sdk")}
-        for runner, outcome in outcomes.items():
-            say(
-                f"  {runner:8}  {outcome.ratio:.3f} x ideal ({ideal(outcome):.0f} s);"
-                f" {outcome.questions:.2f} questions a job; {outcome.refused} answers 429;"
-                f" ready to first byte p50 {outcome.delay(0.5):.1f} s,"
-                f" p95 {outcome.delay(0.95):.1f} s;"
-                f" {outcome.cpu:.1f} ms of CPU a job, {outcome.cost.memory:.0f} MB"
-            )
-        figures: dict[str, Callable[[Outcome], float]] = {
-            "time, in ideal schedules": lambda outcome: outcome.ratio,
-            "questions a job": lambda outcome: outcome.questions,
-            "answers 429": lambda outcome: outcome.refused,
-            "seconds from ready to first byte, p95": lambda outcome: outcome.delay(0.95),
-        }
-        for figure, of in figures.items():
-            bars = {runner: of(outcome) for runner, outcome in outcomes.items()}
-            best = 1.0 if figure.startswith(("time", "questions")) else 0.0
-            yield Panel(f"{load}: {figure}", bars, best)
-
-
-def cpu() -> Iterator[Panel]:
-    """Each twice, in turn: the better one counts."""
-    runners = ("bare", "batchgen")
-    outcomes = [run(runner, INSTANT) for runner in runners * 2]
-    least = {
-        runner: min(outcome.cpu for outcome in outcomes if outcome.runner == runner)
-        for runner in runners
-    }
-    say(
-        f"\n{INSTANT.jobs} instant jobs: {least['batchgen']:.2f} ms of CPU a job,"
-        f" {least['batchgen'] / least['bare']:.2f} x bare aiohttp ({least['bare']:.2f} ms)"
-    )
-    yield Panel("milliseconds of CPU for an instant job", least)
-
-
-def scale(*, large: bool) -> Iterator[Panel]:
-    panels: dict[str, dict[str, float]] = {}
-    for jobs in (1_000, 10_000, *([100_000] if large else [])):
-        load = Load(jobs, jobs, 0.05, per_second=1_000_000, queries=1_000_000)
+    @classmethod
+    def of(cls, jobs: int) -> Scale:
+        load = instant(jobs)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            with service(load, folder / "service") as (url, _):
-                command, environment = commanded("batchgen", load, folder, url)
+            with service(load) as (url, notes):
+                start = command("batchgen", load, folder, url)
                 plan = [sys.executable, "-m", "batchgen", "plan", str(folder / "race.yaml")]
-                planned = timed(plan, {})
-                cost = timed(command, environment)
-                again = timed(command, environment)
-        say(
-            f"\n{jobs} jobs: planned in {planned.took:.1f} s, {planned.memory:.0f} MB;"
-            f" run with {1000 * cost.cpu / jobs:.2f} ms of CPU a job, {cost.memory:.0f} MB;"
-            f" run again in {again.took:.1f} s"
-        )
-        for title, value in (
-            ("milliseconds of CPU a job", 1000 * cost.cpu / jobs),
-            ("MB", cost.memory),
-            ("seconds of a second run", again.took),
-        ):
-            panels.setdefault(title, {})[f"batchgen, {jobs} jobs"] = value
-    for title, bars in panels.items():
-        yield Panel(title, bars)
+                planned = timed(plan, load.longest)
+                cost = timed(start, load.longest)
+                again = timed(start, load.longest)
+            assert notes[0].asked["submit"] == jobs, "a second run sends nothing"
+        return cls(jobs, planned, cost, again)
+
+    def job(self, start: float) -> float:
+        """Milliseconds of a core for each job, where the start takes so many seconds of it."""
+        return 1000 * (self.run.cpu - start) / self.jobs
+
+
+def scale(*, large: bool) -> Iterator[Section]:
+    start = min(Scale.of(FEW).run.cpu for _ in range(2))
+    scales = [Scale.of(jobs) for jobs in (*SCALES, *([LARGEST] if large else []))]
+    costs = {each.jobs: each.job(start) for each in scales}
+    say(f"\ninstant jobs; CPU a job without the {start:.1f} s of a core that the start takes")
+    say_scales(scales, costs)
+    yield Section(
+        "From a thousand jobs up",
+        "instant jobs, without what the start takes; a second run finds all done and sends nothing",
+        [
+            Curve("CPU a job", "{:.2f} ms", costs),
+            Curve("peak memory", "{:.0f} MB", {each.jobs: each.run.memory for each in scales}),
+            Curve("a second run", "{:.1f} s", {each.jobs: each.again.took for each in scales}),
+        ],
+    )
+
+
+def say_scales(scales: Sequence[Scale], costs: Mapping[int, float]) -> None:
+    least = costs[scales[0].jobs]
+    rows = [["jobs", "planned in", "with", "CPU a job", "growth", "peak memory", "second run"]]
+    rows += [
+        [
+            f"{each.jobs:,}",
+            f"{each.plan.took:.1f} s",
+            f"{each.plan.memory:.0f} MB",
+            f"{costs[each.jobs]:.2f} ms",
+            f"{100 * (costs[each.jobs] / least - 1):+.1f} %",
+            f"{each.run.memory:.0f} MB",
+            f"{each.again.took:.1f} s",
+        ]
+        for each in scales
+    ]
+    say_table([*rows, ["target", "seconds", "", "flat", "a few %", "a few 100 MB", "seconds"]])
+
+
+def say_table(rows: Sequence[Sequence[str]]) -> None:
+    """Names to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *figures in rows:
+        cells = [f"{each:>{width}}" for each, width in zip(figures, widths[1:], strict=True)]
+        say("  " + "  ".join([f"{name:{widths[0]}}", *cells]).rstrip())
 
 
 def say(text: str) -> None:
@@ -277,14 +248,20 @@ def say(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--part", choices=["loads", "cpu", "scale"])
+    parser.add_argument("--all", action="store_true", help="the SDK in more ways")
     parser.add_argument("--large", action="store_true", help="100,000 jobs as well")
     parser.add_argument("--draw", type=Path, metavar="FILE.svg")
     arguments = parser.parse_args()
-    parts = {"loads": loads, "cpu": cpu, "scale": partial(scale, large=arguments.large)}
+    parts = {
+        "loads": partial(loads, every=arguments.all),
+        "cpu": cpu,
+        "scale": partial(scale, large=arguments.large),
+    }
+    say(f"{os.cpu_count()} cores; ratios of one run can be compared, seconds of two cannot")
     chosen = [part for name, part in parts.items() if arguments.part in {None, name}]
-    panels = list(chain.from_iterable(part() for part in chosen))
+    sections = [section for part in chosen for section in part()]
     if arguments.draw:
-        draw(arguments.draw, panels)
+        draw(arguments.draw, sections)
 
 
 if __name__ == "__main__":

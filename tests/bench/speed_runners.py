@@ -2,11 +2,11 @@
 
     python tests/bench/speed_runners.py sdk URL PROMPTS FOLDER --at-once 20
 
-``sdk``    the official SDK's asynchronous classes and its own wait loop, as a careful person uses
-           them: so many jobs at once, and what was answered 429 is tried again
-``bare``   the three requests that a job needs at least, by aiohttp alone: it knows when a task
-           ends, keeps no journal, and stands for the least that Python can do
-``batchgen``  a manifest in place of the prompts; it keeps to so many queries a second
+``sdk``      the official SDK's asynchronous classes and its own wait loop, as a careful person uses
+             them: so many jobs in flight, and what was answered 429 is tried again
+``threads``  the same of its blocking classes: so many threads, each with a job
+``bare``     the three requests that a job needs at least, by aiohttp alone: it knows when a task
+             ends, keeps no journal, and stands for the least that Python can do
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -26,20 +27,39 @@ MODEL, SIZE, KEY = "wan2.2-t2i-flash", "512*512", "sk-sandbox"
 PATH = "services/aigc/text2image/image-synthesis"
 
 
-async def patiently(ask: Callable[[], Awaitable[Any]]) -> Any:
-    """The answer that is not 429, waited for with jitter."""
+def pauses() -> Iterator[float]:
+    """Seconds between two tries of what was answered 429."""
     pause = 0.5
-    while (answer := await ask()).status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+    while True:
+        yield pause * random.uniform(0.5, 1.5)
         pause = min(pause * 2, 16)
+
+
+async def patiently(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """The answer that is not 429: no event tells of it."""
+    waits = pauses()
+    while (answer := await ask()).status_code == HTTPStatus.TOO_MANY_REQUESTS:  # noqa: ASYNC110
+        await asyncio.sleep(next(waits))
     return answer
 
 
-async def with_sdk(url: str, prompts: list[str], folder: Path, at_once: int) -> None:
+def patiently_blocking(ask: Callable[[], Any]) -> Any:
+    waits = pauses()
+    while (answer := ask()).status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        time.sleep(next(waits))
+    return answer
+
+
+def prepare_sdk(url: str) -> None:
     import dashscope  # noqa: PLC0415 - it takes a second, and ``bare`` needs none of it
-    from dashscope.aigc.image_synthesis import AioImageSynthesis  # noqa: PLC0415
 
     dashscope.api_key, dashscope.base_http_api_url = KEY, url
+
+
+async def with_sdk(url: str, prompts: list[str], folder: Path, at_once: int) -> None:
+    prepare_sdk(url)
+    from dashscope.aigc.image_synthesis import AioImageSynthesis  # noqa: PLC0415
+
     slots = asyncio.Semaphore(at_once)
 
     async def job(number: int, session: aiohttp.ClientSession) -> None:
@@ -54,6 +74,23 @@ async def with_sdk(url: str, prompts: list[str], folder: Path, at_once: int) -> 
 
     async with aiohttp.ClientSession() as session:
         await asyncio.gather(*(job(number, session) for number in range(len(prompts))))
+
+
+def with_threads(url: str, prompts: list[str], folder: Path, at_once: int) -> None:
+    prepare_sdk(url)
+    import requests  # noqa: PLC0415 - what the SDK itself downloads with
+    from dashscope import ImageSynthesis  # noqa: PLC0415
+
+    def job(number: int) -> None:
+        task = patiently_blocking(
+            lambda: ImageSynthesis.async_call(MODEL, prompts[number], n=1, size=SIZE)
+        )
+        ended = patiently_blocking(lambda: ImageSynthesis.wait(task))
+        response = requests.get(ended.output.results[0].url, timeout=60)
+        (folder / f"{number}.png").write_bytes(response.content)
+
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(job, range(len(prompts))))  # or what a job raises would be lost
 
 
 async def bare(url: str, prompts: list[str], folder: Path, at_once: int) -> None:
@@ -80,38 +117,21 @@ async def bare(url: str, prompts: list[str], folder: Path, at_once: int) -> None
         await asyncio.gather(*(job(number, session) for number in range(len(prompts))))
 
 
-def with_batchgen(url: str, manifest: Path, folder: Path, queries: int) -> int:
-    """As the program does it, at the pace of this service's queries."""
-    from batchgen.api import runs  # noqa: PLC0415 - the others must not pay for it
-    from batchgen.cli import main as batchgen  # noqa: PLC0415
-
-    policy_of = runs.policy_of
-    share = 0.75  # of the quota, as in the policy
-
-    def faster(*given: Any) -> Any:
-        return replace(policy_of(*given), queries_per_second=share * queries)
-
-    runs.policy_of = faster
-    return batchgen(["run", str(manifest), "--base-url", url, "--output", str(folder), "--quiet"])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("runner", choices=["sdk", "bare", "batchgen"])
+    parser.add_argument("runner", choices=["sdk", "threads", "bare"])
     parser.add_argument("url")
     parser.add_argument("prompts", type=Path, help="a prompt a line")
     parser.add_argument("folder", type=Path, help="for the results")
-    parser.add_argument("--at-once", type=int, default=1)
-    parser.add_argument("--queries", type=int, default=20)
+    parser.add_argument("--at-once", type=int, required=True, help="jobs in flight")
     arguments = parser.parse_args()
-    if arguments.runner == "batchgen":
-        raise SystemExit(
-            with_batchgen(arguments.url, arguments.prompts, arguments.folder, arguments.queries)
-        )
     arguments.folder.mkdir(parents=True)
     prompts = arguments.prompts.read_text(encoding="utf-8").splitlines()
-    run = with_sdk if arguments.runner == "sdk" else bare
-    asyncio.run(run(arguments.url, prompts, arguments.folder, arguments.at_once))
+    given = (arguments.url, prompts, arguments.folder, arguments.at_once)
+    if arguments.runner == "threads":
+        with_threads(*given)
+    else:
+        asyncio.run((with_sdk if arguments.runner == "sdk" else bare)(*given))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,10 @@ import apsw
 import pytest
 
 from batchgen.sandbox import Sandbox, read_models
-from batchgen.sandbox.models import built_in
+from batchgen.sandbox.database import Database
+from batchgen.sandbox.models import Currency, built_in
+from batchgen.sandbox.tasks.store import Query, Store
+from batchgen.sandbox.tasks.task import Task
 
 looptime = pytest.mark.looptime
 
@@ -148,6 +151,52 @@ async def test_a_folder_of_version_1_goes_on(serving, tmp_path):
         assert await client.status(left) == "SUCCEEDED"
         assert (await client.get("/tasks"))["total"] == 2
         assert await client.task()
+
+
+def steps_of_a_list(database, *, done, status):
+    """What SQLite does, in steps of its machine, to list by status where so many tasks are done and
+    three are not.
+    """
+    store, steps = Store(database, Currency.USD), []
+    for number in range(1, done + 4):
+        task = Task(
+            number=number, id=f"task {number}", request_id="r", account="a", model="m",
+            digest=str(number), work=None, code="E", message=None, created=float(number),
+            ready=2.0, run=None,
+        )  # fmt: skip
+        store.create(task)
+        if number <= done:
+            store.update([task.finished(5.0)])
+    database._connection.set_progress_handler(lambda: bool(steps.append(1)), 1)
+    query = Query(start=0.0, end=1e9, model="m", status=status, size=100)
+    total, tasks = store.listed("a", query, 0.0)
+    database._connection.set_progress_handler(None)
+    assert (total, [task.number for task in tasks]) == (3, [done + 3, done + 2, done + 1])
+    return len(steps)
+
+
+def test_a_list_by_status_costs_what_it_finds():
+    """A client that asks each second for what is under way makes no work of all that is done."""
+    steps = []
+    for done in (10, 400):
+        database = Database(None)
+        steps.append(steps_of_a_list(database, done=done, status="PENDING"))
+        database.close()
+    assert steps[1] == steps[0]
+
+
+def test_a_folder_of_an_earlier_day_is_looked_up_as_fast(tmp_path):
+    """What has come to be looked up by since is added when the folder is opened."""
+    path = tmp_path / "sandbox.sqlite"
+    Database(path).close()
+    connection = apsw.Connection(str(path))
+    connection.execute("DROP INDEX task_by_status")
+    connection.close()
+    old, new = Database(path), Database(None)
+    steps = [steps_of_a_list(each, done=40, status="PENDING") for each in (old, new)]
+    assert steps[0] == steps[1]
+    old.close()
+    new.close()
 
 
 @looptime

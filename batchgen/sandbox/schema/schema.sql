@@ -29,16 +29,10 @@ CREATE TABLE task (
     cost         INTEGER NOT NULL             -- micro-units of the currency in `memory`, due on success
 ) STRICT;
 
-CREATE INDEX task_active ON task (number) WHERE status IN ('PENDING', 'RUNNING');
-CREATE INDEX task_listed ON task (account, created, number) WHERE synchronous = 0;
-CREATE INDEX task_equal ON task (account, digest);
-
 CREATE TABLE upload (
     key      TEXT PRIMARY KEY,                -- what follows oss://
     created  REAL NOT NULL
 ) STRICT;
-
-CREATE INDEX upload_by_age ON upload (created);
 
 CREATE TABLE workspace_limit (
     account               TEXT NOT NULL,
