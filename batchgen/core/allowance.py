@@ -27,9 +27,12 @@ from math import ceil
 from batchgen.core.cadence import RARELY, Cadence
 from batchgen.core.policy import LaneLimits
 
-LEAD = 15.0
-"""Seconds from the end of a task until its successor could render: it is noticed, and a request is
-sent and passes the service's inspection (by the samples of Wan's references about ten seconds)."""
+LEAD = 6.0
+"""Seconds from the end of a task until a successor that was sent for it is there: the end is
+noticed, its turn comes, and the request is answered."""
+
+QUEUE = 500
+"""Tasks that the service lets wait for one model, where it does not say (Query model limits)."""
 
 BRAKE, REGAINED = 0.7, 0.02
 """What a throttled request leaves of the rate, and what one that is taken gives back of it."""
@@ -89,8 +92,11 @@ class Allowance:
     def in_line(self) -> int:
         """How many tasks should wait at the service."""
         usual = self._cadence.usual
-        ends = self.running if usual is None else ceil(self.running * LEAD / usual) + 1
-        return min(ends, self.running, self.running if self._waiting is None else self._waiting)
+        most = QUEUE if self._waiting is None else self._waiting
+        if usual is None:
+            return min(self.running, most)
+        ends = ceil(self.running * LEAD / usual) + 1
+        return min(ends, max(ceil(LEAD / self.gap), 1), most)
 
     def room(self, *, direct: bool) -> int:
         """How many requests of a kind may be in flight: an answer that is the result itself is

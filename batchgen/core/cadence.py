@@ -3,7 +3,8 @@
 Rules of this file:
 
 * A task that waits at the service is looked at soon, since refusals of media and content fail one
-  within seconds of its submit, and then ever more seldom.
+  within seconds of its submit, and then ever more seldom, but not later than it could have come to
+  its turn and its end.
 * A task that renders is looked at when the first could be ready: shortly before the shortest that
   was seen lately. From then on about every three seconds; short ones every second, and those that
   take very long as the service advises.
@@ -18,6 +19,7 @@ Ages and pauses are in seconds of ours, of which the service may have more (``se
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from statistics import median
 
 from batchgen.core.lanes import LaneKey
@@ -77,7 +79,8 @@ class Cadence:
 
     def waiting_pause(self, age: float) -> float:
         """Until the next look at a task that waits, submitted so long ago."""
-        return min(max(age * self._speed / 4, FIRST), self._advised) / self._speed
+        pause = min(max(age * self._speed / 4, FIRST), self._advised) / self._speed
+        return min(pause, self._passage)
 
     def rendering_pause(self, age: float) -> float:
         """Until the next look at a task that has been rendering for so long."""
@@ -91,6 +94,16 @@ class Cadence:
         """Between two looks at a list of so many pages."""
         pause = WORTH * pages * self._between(now)
         return min(max(pause, SOONEST / self._speed), LATEST / self._speed)
+
+    def waiting_rest(self, pages: int, now: float) -> float:
+        """The same where it is the list of who waits, too."""
+        rest = self.rest(pages, now)
+        return max(rest, min(2 * max(rest, FIRST / self._speed), self._passage))
+
+    @property
+    def _passage(self) -> float:
+        """Seconds in which a task that waits could have come to its end."""
+        return max(min(self._took, default=inf), SOONEST / self._speed)
 
     def _between(self, now: float) -> float:
         """Seconds from one end to the next, lately."""

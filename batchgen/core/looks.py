@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from batchgen.core import facts as f
 from batchgen.core.actions import Poll, Survey
 from batchgen.core.agenda import Agenda
-from batchgen.core.cadence import FIRST, Cadences
+from batchgen.core.cadence import Cadences
 from batchgen.core.job import Job
 from batchgen.core.lanes import LaneKey
 from batchgen.core.lifecycle import State
@@ -141,8 +141,7 @@ class Looks:
         cadence = self._cadences[lane]
         roll.rested_at[True] = now + cadence.rest(roll.pages[True], now)
         if action.waiting:
-            least = FIRST / self._policy.service_speed
-            roll.rested_at[False] = now + 2 * max(cadence.rest(self._pages(action), now), least)
+            roll.rested_at[False] = now + cadence.waiting_rest(self._pages(action), now)
         for renders in (True, False):
             self._file((lane, renders))
 

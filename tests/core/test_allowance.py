@@ -26,10 +26,13 @@ def allowance(*took: float) -> Allowance:
 
 
 def test_as_many_wait_as_may_find_a_slot_before_their_successors_come():
-    """Long renderings want one or two in line, short ones one for every slot."""
+    """Long renderings want one or two in line, short ones more than there are slots, but none more
+    than could be sent meanwhile."""
     assert allowance().in_line == 5, "nobody knows yet"
     assert allowance(300).in_line == 2
     assert allowance(8).in_line == 5
+    assert allowance(2).in_line == 16
+    assert allowance(0.1).in_line == 30
     assert allowance(300).room(direct=False) == 7
     assert allowance(300).room(direct=True) == 5
 

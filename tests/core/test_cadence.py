@@ -20,6 +20,7 @@ def cadence(*took: float, speed: float = 1.0) -> Cadence:
 def test_who_waits_is_looked_at_soon_and_then_ever_more_seldom():
     """From two seconds up to what the service advises for the model."""
     assert [cadence().waiting_pause(age) for age in (0, 4, 20, 600)] == [2, 2, 5, 15]
+    assert cadence(3).waiting_pause(600) == 3, "it could have ended by then"
 
 
 def test_what_may_be_ready_is_looked_at_within_seconds():
@@ -51,6 +52,7 @@ def test_the_list_is_asked_as_often_as_it_tells_of_more_than_one_end():
     assert busy.rest(1, 12) == pytest.approx(1.1, abs=0.1)
     assert busy.rest(2, 12) == pytest.approx(2.2, abs=0.1)
     assert cadence(300, 300).rest(1, 600) == 3
+    assert [cadence(took).waiting_rest(1, 600) for took in (300, 5, 1)] == [6, 5, 3]
 
 
 @given(st.floats(0, 1e6), st.lists(st.floats(0.1, 1e5), max_size=40), st.floats(1, 1000))

@@ -196,7 +196,7 @@ def late(service: Service) -> float:
 
 @pytest.mark.parametrize(
     ("seconds", "at_once", "per_second"),
-    [(8, 20, 2.5), (60, 1000, 5), (40, 5, 0.2), (300, 5, 1 / 60)],
+    [(2, 5, 2.5), (8, 20, 2.5), (60, 1000, 5), (40, 5, 0.2), (300, 5, 1 / 60)],
 )
 def test_each_end_is_seen_within_seconds_and_for_few_questions(seconds, at_once, per_second):
     """Short tasks in a crowd, hundreds at once, and a few long ones."""
