@@ -31,6 +31,7 @@ from batchgen.sandbox import load_faults, read_models
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 _SETTING_UP = ("python3 -m venv", ". .venv/", "pip install", "export ", "sqlite3 ")
+_BENCHMARK = "python tests/bench/"
 _NEEDS_THE_SERVICE = {"batchgen run jobs/detective.yaml"}
 
 
@@ -121,8 +122,16 @@ def test_the_other_commands_do_what_the_readme_says(checkout):
     for command in commands():
         if "--sandbox" in command or "pytest" in command or command in _NEEDS_THE_SERVICE:
             continue
+        if command.startswith(_BENCHMARK):
+            continue
         finished = run(command, checkout)
         assert finished.returncode == 0, f"{command}: {finished.stderr}"
+
+
+def test_the_benchmark_is_where_the_readme_says():
+    """It takes minutes, so it is only asked what it can do."""
+    (command,) = [command for command in commands() if command.startswith(_BENCHMARK)]
+    assert run(f"{command} --help", ROOT).returncode == 0
 
 
 def test_the_real_service_is_not_asked_without_a_key(checkout):

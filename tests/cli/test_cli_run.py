@@ -148,9 +148,9 @@ def test_the_second_signal_leaves_at_once(night, start, monkeypatch, capsys):
         with question:
             assert question.recv(4) == b"GET ", "what time it is there, before anything is sent"
             question.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-        connection, _ = silent.accept()
-        with connection:
-            assert connection.recv(4) == b"POST"
+        limits, post = silent.accept()[0], silent.accept()[0]
+        with limits, post:
+            assert {limits.recv(4), post.recv(4)} == {b"GET ", b"POST"}
             process.send_signal(signal.SIGINT)
             while "stopping" not in process.stderr.readline():
                 pass
