@@ -226,12 +226,17 @@ class Looks:
         names = [*self._due[lane, True], *self._due[lane, False]]
         jobs = [job for job in self._jobs(names) if job.submitted_at < census.asked_at]
         untold = [job for job in jobs if not self._tell(job, roll, census, now)]
+        shown = census.rendering | (census.waiting or frozenset())
+        youngest = max((job.submitted_at for job in jobs if job.task_id in shown), default=0.0)
         lag = LAG_BORNE / self._policy.service_speed
-        missing = [job for job in untold if now - job.submitted_at > lag]
-        if 2 * len(missing) > len(jobs):
+        old = {job.id for job in untold if now - job.submitted_at > lag}
+        if 2 * len(old) > len(jobs):
             roll.ban(now)
-        for job in missing:
-            self._ask_itself(job)
+        for job in untold:
+            if job.submitted_at < youngest:  # the list has come past it
+                self._missed.add(job.id)
+            at_once = job.id in old or job.id in self._missed
+            self._ask_itself(job, now if at_once else now + self._pause(job, now))
 
     def _tell(self, job: Job, roll: Roll, census: Census, now: float) -> bool:
         """Draw the conclusions for one task; whether there were any, or none were to be drawn."""
@@ -248,7 +253,7 @@ class Looks:
         elif task_id in census.ended or self._is_missed(job, roll, census):
             roll.seen.discard(job.id)
             self._missed.add(job.id)
-            self._ask_itself(job)
+            self._ask_itself(job, now)
         else:
             return census.waiting is None and job.running_since is None
         return True
@@ -270,15 +275,15 @@ class Looks:
     def _put_off(self, job: Job, now: float) -> None:
         asked_at = self._asked_at.get(job.id, job.submitted_at)
         if now - asked_at > self._cadences[job.lane].patience:
-            self._ask_itself(job)
+            self._ask_itself(job, now)
         else:
             self._put(job, now + self._pause(job, now))
 
     # -- places --------------------------------------------------------------------------------
 
-    def _ask_itself(self, job: Job) -> None:
+    def _ask_itself(self, job: Job, at: float) -> None:
         self.drop(job.id, job.lane)
-        self._own.put(job.id, 0.0)
+        self._own.put(job.id, at)
 
     def _jobs(self, names: Iterable[str]) -> list[Job]:
         return [self._standing.jobs[name] for name in names]

@@ -1,8 +1,9 @@
 """What the service's list says of the tasks of one account and model, and what that is worth.
 
 The list is asked by status, so that it is as short as what waits and renders there, whatever has
-ended during the day. A task that it has shown alive and shows no longer has ended. One that it has
-never shown may be too young for it: that proves nothing.
+ended during the day. A task that it has shown alive and shows no longer has ended, and so has one
+that it does not show though it shows a younger one. Else a task that it has never shown may be too
+young for it: that proves nothing.
 
 It costs a question a page, so it is asked only where more tasks than pages want a look. And it may
 lag behind, or be incomplete: what is then asked of a task itself tells so. A list that was wrong
