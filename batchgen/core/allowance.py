@@ -10,8 +10,9 @@ Rules of this file:
 * At the service are as many tasks as render, and as many in line as may find a slot free before
   their successors are sent: who is in line cannot be taken back for nothing when plans change, and
   renders no sooner.
-* Requests leave evenly. Some travel longer than others, so no more of them are answered in a second
-  than are allowed, if the next one is as fast as the fastest.
+* Requests leave evenly, and one that was late is followed sooner, though no more than are allowed
+  leave in a second. Some travel longer than others, so no more than that are answered in a second
+  either, if the next one is as fast as the fastest.
 * A request that is throttled slows down those that follow, and each that is taken makes up for a
   part of it.
 
@@ -62,6 +63,10 @@ class Allowance:
         self._limits = limits
         self._cadence = cadence
         self._share = 1.0
+        self._next_at: float | None = None
+        """When the next request should leave to keep the pace; None before the first."""
+        self._sent: deque[float] = deque(maxlen=REMEMBERED)
+        """When requests left, the newest last."""
         self._answered: deque[float] = deque(maxlen=REMEMBERED)
         """When requests were answered, the newest last."""
         self._travelled: deque[float] = deque(maxlen=JUDGED)
@@ -82,11 +87,13 @@ class Allowance:
 
     def opens_at(self, sent_at: float) -> float:
         """When the next request may leave, if the last one left at this moment."""
-        at_once = max(int(1 / self.gap), 1)
-        if len(self._answered) < at_once:
-            return sent_at + self.gap
-        answered = self._answered[-at_once] + at_once * self.gap
-        return max(sent_at + self.gap, answered - min(self._travelled))
+        moments = [sent_at + self.gap if self._next_at is None else self._next_at]
+        many = max(int(1 / self.gap), 1)
+        if len(self._sent) >= many:
+            moments.append(self._sent[-many] + many * self.gap)
+        if len(self._answered) >= many:
+            moments.append(self._answered[-many] + many * self.gap - min(self._travelled))
+        return max(moments)
 
     @property
     def in_line(self) -> int:
@@ -135,6 +142,19 @@ class Allowance:
     def throttled(self) -> None:
         """The service asked for fewer requests."""
         self._share = max(self._share * BRAKE, LEAST)
+
+    def sent(self, at: float) -> None:
+        """A request leaves. What it is late is made up for, by half a gap at most."""
+        on_time = at if self._next_at is None else max(self._next_at, at - self.gap / 2)
+        self._next_at = on_time + self.gap
+        self._sent.append(at)
+
+    def reopen(self, now: float) -> None:
+        """A new run, perhaps under a clock that was set back."""
+        if self._next_at is not None:
+            self._next_at = min(self._next_at, now + self.gap)
+        self._sent = deque((min(at, now) for at in self._sent), maxlen=REMEMBERED)
+        self._answered.clear()
 
     def answered(self, sent_at: float, at: float) -> None:
         """A request that left at one moment was answered at another, or nobody waits any more."""

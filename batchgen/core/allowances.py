@@ -47,10 +47,17 @@ class Allowances:
         match fact:
             case f.LanePaused(model=str(model)):
                 self._of(fact.account, model).throttled()
+            case f.SubmitStarted():
+                self.of(self._standing.lane(self._standing.jobs[fact.job])).sent(fact.at)
             case f.Submitted() | f.Deferred() | f.Refused() | f.SubmitLost():
                 self._learn_of_request(fact)
             case _:
                 pass
+
+    def reopen(self, now: float) -> None:
+        """A new run begins."""
+        for allowance in self._known.values():
+            allowance.reopen(now)
 
     def see(self, action: Survey, news: News, now: float) -> None:
         """What the list shows to render, and to wait, as far as it is of this batch."""

@@ -266,6 +266,7 @@ class Batch:
         self._looks.clamp(latest)
         self._fetches.clamp(latest)
         self._admission.clamp(latest)
+        self._allowances.reopen(now)
         self._overdue.start_run()
         for job in self._jobs(sorted(self._remainders)):
             self._file_remainder(job)

@@ -97,6 +97,19 @@ def test_no_second_has_more_requests_than_it_may_however_long_they_travelled():
     assert allowance().opens_at(100.0) == pytest.approx(100.2)
 
 
+def test_a_request_that_was_late_is_followed_sooner():
+    """So the pace is kept, though every one leaves a little after its time; but no two leave
+    together."""
+    known = allowance()
+    for number in range(10):
+        known.sent(100 + number / 5 + 0.01 * (number % 3))
+    assert known.opens_at(0.0) == pytest.approx(102.02), "as the latest of five"
+    known.sent(110.0)
+    assert known.opens_at(0.0) == pytest.approx(110.1)
+    known.reopen(50.0)
+    assert known.opens_at(0.0) == pytest.approx(50.2), "a clock was set back"
+
+
 class Nightly:
     """A batch of one model whose submits are all taken at once."""
 

@@ -174,4 +174,6 @@ def _request_name(method: str, url: Any) -> str:
         return f"POST {path.rpartition('/')[2]}"
     if path.endswith("/tasks"):
         return "GET the list"
+    if path.endswith("/models/limits"):
+        return "GET the limits"
     return "GET a task" if "/tasks/" in path else "GET a result"
