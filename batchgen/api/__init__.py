@@ -13,20 +13,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchgen.api.endpoint import Endpoint, Place, find_place, refuse_other_region
-from batchgen.api.runs import Connect, Run
 from batchgen.api.settings import Settings
 from batchgen.api.standing import BatchReport, JobReport
 from batchgen.api.standing import look as plan
-from batchgen.api.summary import Summary
 from batchgen.manifest import Manifest
 from batchgen.manifest import load as read_manifest
 
 if TYPE_CHECKING:  # the runner brings aiohttp, which most calls do without
+    from batchgen.api.runs import Connect, Run
+    from batchgen.api.summary import Summary
     from batchgen.runner.progress import Progress
+
+_HOMES = {"Connect": "runs", "Run": "runs", "Summary": "summary"}
 
 __all__ = [
     "BatchReport",
@@ -42,6 +45,13 @@ __all__ = [
     "plan",
     "run",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what belongs to a run when it is first asked for: a plan needs none of it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'batchgen.api' has no attribute {name!r}")
+    return getattr(import_module(f"batchgen.api.{_HOMES[name]}"), name)
 
 
 def load(path: Path, *, place: Place | None = None, catalog_files: Sequence[Path] = ()) -> Manifest:
@@ -75,4 +85,6 @@ async def run(
     signal handlers; a cancelled call takes in the answers to POSTs under way first (10 s at most).
     Raises Mistake and BatchHeld before anything is done.
     """
+    from batchgen.api.runs import Run  # noqa: PLC0415 - as above
+
     return await Run(manifest, settings, connect=connect, on_progress=on_progress).run()

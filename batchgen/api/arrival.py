@@ -26,7 +26,7 @@ from batchgen.core import facts as f
 from batchgen.core.batch import Batch
 from batchgen.core.job import Job
 from batchgen.core.lifecycle import State
-from batchgen.core.wishes import difference
+from batchgen.core.wishes import Difference, difference, is_kept
 from batchgen.errors import Mistake
 from batchgen.manifest import Job as WantedJob
 from batchgen.manifest import Manifest
@@ -42,7 +42,8 @@ _NAMED = 20
 class Arrival:
     """The facts that a run begins with, already taken in by the batch."""
 
-    facts: tuple[f.Fact, ...]
+    facts: list[f.Fact]
+    """To be written down before anything else, and of no use from then on."""
     changed: frozenset[str]
     """Jobs whose request was changed after it was paid for, and which stay as bought."""
     gone: frozenset[str]
@@ -80,7 +81,7 @@ async def arrive(
     for name in cut:  # after the last refusal
         await tree.set_aside(name)
     return Arrival(
-        facts=(started, *changes.facts, *back),
+        facts=[started, *changes.facts, *back],
         changed=changes.changed,
         gone=gone - changes.renewed,
         replaced=old,
@@ -106,14 +107,14 @@ def _changes(
     now: float,
 ) -> _Changes:
     _check_currency(batch, manifest)
-    found = difference(batch.standing, wishes_of(manifest), account=ACCOUNT, at=now)
+    found = _difference(batch, manifest, now)
     changed = found.changed if chosen is None else found.changed & frozenset(chosen)
     _take(batch, found.facts)
     if not settings.rerun_changed:
         return _Changes(facts=found.facts, changed=changed)
     renewals, too_dear = _rerun(batch, manifest, changed, chosen, now)
     _take(batch, renewals)
-    anew = difference(batch.standing, wishes_of(manifest), account=ACCOUNT, at=now).facts
+    anew = _difference(batch, manifest, now).facts
     _take(batch, anew)
     renewed = frozenset(fact.job for fact in renewals)
     return _Changes(
@@ -122,6 +123,12 @@ def _changes(
         renewed=renewed,
         too_dear=too_dear,
     )
+
+
+def _difference(batch: Batch, manifest: Manifest, now: float) -> Difference:
+    standing = batch.standing
+    kept = {job.id for job in manifest.jobs if is_kept(standing, job.id, job.identity)}
+    return difference(standing, wishes_of(manifest, kept), account=ACCOUNT, at=now, kept=kept)
 
 
 def _take(batch: Batch, facts: Iterable[f.Fact]) -> None:
@@ -202,7 +209,7 @@ async def _check_names(
 
     Returns the names that are taken by what was bought before, for a job that is bought anew.
     """
-    there = {path.name for path in tree.folder.iterdir()}
+    there = set(os.listdir(tree.folder))  # noqa: PTH208  (of 200,000 names no paths are made)
     complaints: list[str] = []
     old: list[str] = []
     for wanted in manifest.jobs:
@@ -259,5 +266,5 @@ def _vanished(batch: Batch, tree: Tree, now: float) -> Iterator[f.JobFact]:
         says: dict[str, Any] = {"at": now, "account": job.account, "job": job.id}
         if indexes:
             yield f.ResultsVanished(**says, attempt=job.attempt, indexes=indexes)
-        elif not (tree.folder / sidecar_name(job.id)).is_file():
+        elif not tree.has(sidecar_name(job.id)):
             yield f.SidecarVanished(**says, attempt=job.attempt)

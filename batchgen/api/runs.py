@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from batchgen.api.arrival import ACCOUNT, Arrival, arrive
 from batchgen.api.endpoint import Endpoint, Place, find_endpoint, find_place
@@ -111,6 +111,8 @@ class Run:
         ):
             await self._caution(journal, tree)
             batch = self._batch(journal)
+            journal.check_requests(batch.standing)
+            await journal.fold(batch.standing)
             if self._connect is None:
                 refuse_mixing(batch.standing, private=is_private(self._place.url or ""))
             chosen, now = self._chosen, self._wall()
@@ -129,6 +131,7 @@ class Run:
             except Exception as failure:  # noqa: BLE001 - what is paid for is told all the same
                 bug = failure
             else:
+                await journal.fold(batch.standing)
                 await tree.sweep({job.id for job in batch.standing.jobs.values() if _is_open(job)})
             seconds = asyncio.get_running_loop().time() - began
             summary = self._summary(batch, arrival, before, seconds)
@@ -156,7 +159,14 @@ class Run:
 
     def _batch(self, journal: Journal) -> Batch:
         policy = policy_of(self._manifest, self._settings, self._catalog)
-        return Batch(policy, facts=journal.replay(), chosen=self._chosen)
+        known = journal.recall(policy)
+        return Batch(
+            policy,
+            standing=known,
+            newest=journal.newest(known),
+            facts=journal.replay(known.taken),
+            chosen=self._chosen,
+        )
 
     def _as_written(self, batch: Batch, failure: BatchgenError) -> Batch:
         """What a failed journal still holds is the truth, not what was not written any more."""
@@ -177,6 +187,7 @@ class Run:
                 await self._note(journal, facts)
             await _set_aside(tree, arrival)
             return
+        journal.check_file()
         async with self._connect() if self._connect else nullcontext(self._endpoint()) as way:
             private = is_private(way.base_url)
             refuse_mixing(batch.standing, private=private)
@@ -184,15 +195,15 @@ class Run:
             at = facts[0].at
             connected = f.Connected(at=at, account=ACCOUNT, endpoint=here, private=private)
             batch.after(connected)
-            await self._note(journal, (*facts, connected))
+            await self._note(journal, [*facts, connected])
+            facts.clear()  # of a new batch there is one for every job
             await _set_aside(tree, arrival)
             await self._work(batch, journal, tree, way)
 
     async def _note(self, journal: Journal, facts: Sequence[f.Fact]) -> None:
         """Write down what the run begins with, and the requests that it speaks of."""
         wanted = {fact.request for fact in facts if isinstance(fact, f.Wanted)}
-        documents = {identity: self._requests[identity].document() for identity in wanted}
-        await journal.commit(facts, requests=documents)
+        await journal.commit(facts, requests=_Documents(self._requests, wanted))
 
     async def _work(self, batch: Batch, journal: Journal, tree: Tree, endpoint: Endpoint) -> None:
         from batchgen.runner.clock import Clock  # noqa: PLC0415 - as above: aiohttp
@@ -296,6 +307,27 @@ class Run:
         return replace(report, state=State.EXPIRED, message=message)
 
 
+_OVER = frozenset({State.DONE, State.PARTIAL, State.WITHDRAWN})
+"""Where a run finds nothing to do, once it has arrived."""
+
+
+class _Documents(Mapping[str, Mapping[str, Any]]):
+    """What is written down of some requests, each made when it is asked for."""
+
+    def __init__(self, requests: Mapping[str, Request], chosen: Collection[str]) -> None:
+        self._requests = requests
+        self._chosen = chosen
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._chosen)
+
+    def __getitem__(self, identity: str) -> Mapping[str, Any]:
+        return self._requests[identity].document()
+
+
 def _is_open(job: Job) -> bool:
     """Something of it may lie among the parts that is still of use."""
     return job.state not in SETTLED or job.state in {State.PARKED, State.LOST}
@@ -303,29 +335,30 @@ def _is_open(job: Job) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Tally:
-    """Attempts made and files saved when a run begins, by job."""
+    """Attempts made and files saved when a run begins, of the jobs that it may do something for."""
 
-    attempts: Mapping[str, int]
-    started: Mapping[str, float]
-    saved: Mapping[str, int]
+    before: Mapping[str, tuple[int, float, int]]
+    """By job: the attempts, when the last was started, the files saved."""
 
     @classmethod
     def of(cls, batch: Batch) -> Self:
-        jobs = batch.standing.jobs.values()
+        jobs = [job for job in batch.standing.jobs.values() if job.state not in _OVER]
         # What is saved of a job that is bought anew belongs to its earlier attempt.
-        saved = {job.id: _saved(job) for job in jobs if job.state is not State.PENDING}
-        attempts = {job.id: job.attempt for job in jobs}
-        return cls(attempts, {job.id: job.started_at for job in jobs}, saved)
+        saved = [0 if job.state is State.PENDING else _saved(job) for job in jobs]
+        rows = zip(jobs, saved, strict=True)
+        return cls({job.id: (job.attempt, job.started_at, files) for job, files in rows})
 
     def submitted(self, job: Job) -> int:
         """Requests that were sent since, and that the service has not surely refused to take."""
-        more = job.attempt - self.attempts.get(job.id, 0)
+        if job.id not in self.before:
+            return 0
+        attempts, started, _ = self.before[job.id]
         # Sent anew under the number of an attempt that was found absent.
-        again = job.started_at != self.started.get(job.id, 0.0) and job.state is not State.PENDING
-        return max(more, int(again), 0)
+        again = job.started_at != started and job.state is not State.PENDING
+        return max(job.attempt - attempts, int(again), 0)
 
     def newly_saved(self, job: Job) -> int:
-        return max(_saved(job) - self.saved.get(job.id, 0), 0)
+        return max(_saved(job) - self.before[job.id][2], 0) if job.id in self.before else 0
 
 
 def _saved(job: Job) -> int:

@@ -6,11 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batchgen.catalog import Catalog, Money
 from batchgen.core.policy import HOUR, LaneLimits, Policy
-from batchgen.journal import Kind
 from batchgen.manifest import Manifest
+
+if TYPE_CHECKING:
+    from batchgen.journal import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

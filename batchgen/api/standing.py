@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from batchgen.api.settings import Settings, policy_of
 from batchgen.catalog import Answer, Money
-from batchgen.core.job import Job, ResultState
+from batchgen.core.job import Job
 from batchgen.core.lifecycle import NEEDS_A_PERSON, UNPAID, State
 from batchgen.core.policy import RETENTION
 from batchgen.core.prompts import likeness
 from batchgen.core.standing import Standing
 from batchgen.core.wishes import Wish
-from batchgen.journal import Journal
 from batchgen.manifest import Manifest, output_folder
 from batchgen.runner.needs import needs_of
 from batchgen.runner.prompts import repeated_prompt
@@ -126,13 +126,19 @@ def look(manifest: Manifest, settings: Settings | None = None) -> BatchReport:
     """
     settings = settings or Settings()
     folder = output_folder(manifest, settings.output, sandbox=settings.sandbox)
-    standing = Standing(policy_of(manifest, settings, manifest.catalog))
+    policy = policy_of(manifest, settings, manifest.catalog)
+    standing = Standing(policy)
     holder = None
-    if (journal := Journal.peek(folder)) is not None:
-        with journal:
-            holder = journal.holder
-            for fact in journal.replay():
-                standing.after(fact)
+    if folder.exists():
+        # Of a batch that was never run there is nothing to open, and a plan is to come at once.
+        from batchgen.journal import Journal  # noqa: PLC0415
+
+        if (journal := Journal.peek(folder)) is not None:
+            with journal:
+                holder = journal.holder
+                standing = journal.recall(policy)
+                for fact in journal.replay(standing.taken):
+                    standing.after(fact)
     return BatchReport(
         name=manifest.name,
         folder=folder,
@@ -145,9 +151,11 @@ def look(manifest: Manifest, settings: Settings | None = None) -> BatchReport:
     )
 
 
-def wishes_of(manifest: Manifest) -> Iterable[Wish]:
-    """The manifest as the core sees it."""
+def wishes_of(manifest: Manifest, kept: Collection[str] = ()) -> Iterable[Wish]:
+    """The manifest as the core sees it, without the jobs that are ``kept`` as they are."""
     for job in manifest.jobs:
+        if job.id in kept:
+            continue
         currency = job.price.currency if job.price else None
         needs = needs_of(job.model, job.request, currency or "")
         checks = sum(need.price for need in needs)
@@ -193,18 +201,22 @@ def _reports(
             yield replace(report_of(job, running=running), listed=False)
 
 
+# A batch has few amounts and many jobs: equal ones are one object.
+_amount = lru_cache(maxsize=1000)(Money)
+
+
 def report_of(
     job: Job, *, changed: bool = False, running: bool = True, price: Money | None = None
 ) -> JobReport:
     """What there is to say about a job that the journal knows."""
     searched = job.state is State.IN_DOUBT and not job.held and job.searches > 0
-    known = Money(job.price, job.currency) if job.price is not None and job.currency else None
+    known = _amount(job.price, job.currency) if job.price is not None and job.currency else None
     return JobReport(
         id=job.id,
         state=_word(job, changed=changed, running=running),
         model=job.model,
         price=price or known,
-        spent=Money(job.spent, job.currency) if job.currency and job.rendered else None,
+        spent=_amount(job.spent, job.currency) if job.currency and job.rendered else None,
         task_id=job.task_id,
         submitted_at=job.submitted_at or None,
         files=tuple(result.name for result in job.results if result.name),
@@ -224,8 +236,9 @@ _RENDERED = frozenset({State.READY, State.PARKED, State.LOST})
 def _deadline(job: Job) -> float | None:
     if job.state is State.RENDERING:
         return job.submitted_at + RETENTION
-    wanted = any(result.state is ResultState.WANTED for result in job.results)
-    return job.expires if job.state in _RENDERED and job.rendered and wanted else None
+    if job.state not in _RENDERED or not job.rendered or job.whole:
+        return None
+    return job.expires
 
 
 def _word(job: Job, *, changed: bool, running: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from batchgen.api.standing import JobReport, lacking
@@ -37,7 +37,7 @@ class Summary:
 
     name: str
     folder: Path
-    jobs: tuple[JobReport, ...]
+    jobs: tuple[JobReport, ...] = field(repr=False)  # asyncio shows what a task returns to itself
     changed: tuple[str, ...]
     """Jobs whose request was changed after it was paid for; their old results stay."""
     submitted: int

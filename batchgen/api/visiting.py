@@ -79,8 +79,8 @@ def visit(
         Tree(folder.parent, folder.name) as tree,
         Journal.open(folder, kind=kind, manifest=manifest.name, source=manifest.path) as journal,
     ):
-        standing = Standing(policy_of(manifest, settings, manifest.catalog))
-        for fact in journal.replay():
+        standing = journal.recall(policy_of(manifest, settings, manifest.catalog))
+        for fact in journal.replay(standing.taken):
             standing.after(fact)
         clock = Clock(wall())
         errand = Errand(

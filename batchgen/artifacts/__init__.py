@@ -29,8 +29,9 @@ Plain values in, plain values out; no network, no journal, no clock.
 
 from __future__ import annotations
 
-from batchgen.artifacts.measured import Measured, NotMedia
-from batchgen.artifacts.media import measure, measure_input
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from batchgen.artifacts.names import (
     folded,
     names_of,
@@ -39,9 +40,24 @@ from batchgen.artifacts.names import (
     sidecar_name,
     slug,
 )
-from batchgen.artifacts.part import Part
 from batchgen.artifacts.sidecar import sidecar
-from batchgen.artifacts.tree import Occupied, Published, Tree
+
+if TYPE_CHECKING:
+    from batchgen.artifacts.measured import Measured, NotMedia
+    from batchgen.artifacts.media import measure, measure_input
+    from batchgen.artifacts.part import Part
+    from batchgen.artifacts.tree import Occupied, Published, Tree
+
+_HOMES = {
+    "Measured": "measured",
+    "NotMedia": "measured",
+    "Occupied": "tree",
+    "Part": "part",
+    "Published": "tree",
+    "Tree": "tree",
+    "measure": "media",
+    "measure_input": "media",
+}
 
 __all__ = [
     "Measured",
@@ -60,3 +76,10 @@ __all__ = [
     "sidecar_name",
     "slug",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name when it is first asked for: who plans a batch needs file names, and no disk."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'batchgen.artifacts' has no attribute {name!r}")
+    return getattr(import_module(f"batchgen.artifacts.{_HOMES[name]}"), name)

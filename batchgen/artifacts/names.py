@@ -27,6 +27,7 @@ _INVISIBLE = frozenset("\u061c\u200b\u200e\u200f\u2028\u2029\u2060\ufeff") | fro
     map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 )
 _JOINERS = {0x200C: None, 0x200D: None}
+_PLAIN = re.compile(r"[A-Za-z0-9 ._-]*")
 _DEVICE = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE
 )
@@ -45,6 +46,8 @@ def problem_with(job_id: str) -> str | None:
 
 
 def _problem_with_characters(job_id: str) -> str | None:
+    if _PLAIN.fullmatch(job_id):  # as nearly all of a hundred thousand are
+        return None
     for character in job_id:
         category = unicodedata.category(character)
         if category == "Cs":
@@ -80,6 +83,8 @@ def folded(name: str) -> str:
     APFS and NTFS ignore case, HFS+ and APFS ignore the Unicode form, HFS+ ignores joiners: this
     ignores all three (canonical caseless matching, The Unicode Standard, section 3.13).
     """
+    if name.isascii():
+        return name.lower()
     visible = name.translate(_JOINERS)
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", visible).casefold())
 

@@ -20,6 +20,7 @@ import asyncio
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -219,6 +220,14 @@ class Tree:
         """
         with translated("look at", self.folder):
             return [name for name, size in files if size_of(name, self._folder) != size]
+
+    def has(self, name: str) -> bool:
+        """Say whether a regular file is there, or a link to one."""
+        with translated("look at", self.folder):
+            try:
+                return stat.S_ISREG(os.stat(name, dir_fd=self._folder).st_mode)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
 
     def _publish(self, part: Part, path: Path, sha256: str) -> Published:
         receipt = {"part": part.path.name, "sha256": sha256}

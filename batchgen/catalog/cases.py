@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, model_validator
@@ -25,8 +25,6 @@ from pydantic import TypeAdapter, model_validator
 from batchgen.catalog.data import Data
 from batchgen.catalog.keys import AnyKey, Key, Parameter
 from batchgen.catalog.keys.key import either
-
-_KEY: TypeAdapter[Key] = TypeAdapter(AnyKey)
 
 
 class Condition(Data):
@@ -57,7 +55,10 @@ class Condition(Data):
                 isinstance(item, Mapping) and item.get("type") in self.holds for item in items
             )
         options = self.none_of or self.one_of
-        is_one = any(type(value) is type(option) and value == option for option in options)
+        # As equal as in JSON: true is not 1.
+        is_one = value in options and any(
+            type(value) is type(option) and value == option for option in options
+        )
         return value is not None and is_one != bool(self.none_of)
 
     def phrase(self, key: str) -> str:
@@ -81,10 +82,11 @@ class Case(Data):
     """What would become of a key that is refused, or is missing."""
 
     def holds(self, values: Mapping[str, object], defaults: Mapping[str, object]) -> bool:
-        return all(
-            condition.is_met(defaults.get(key) if values.get(key) is None else values[key])
-            for key, condition in self.when.items()
-        )
+        for key, condition in self.when.items():
+            value = values.get(key)
+            if not condition.is_met(defaults.get(key) if value is None else value):
+                return False
+        return True
 
     @cached_property
     def phrase(self) -> str:
@@ -182,8 +184,13 @@ def settle(keys: Mapping[str, Key], cases: Sequence[Case]) -> Terms:
 
 def _laid_over(takes: Key, overlay: Mapping[str, Any]) -> Key:
     if "type" in overlay:
-        return _KEY.validate_python(overlay)
-    return _KEY.validate_python({**takes.model_dump(exclude_unset=True), **overlay})
+        return _reader().validate_python(overlay)
+    return _reader().validate_python({**takes.model_dump(exclude_unset=True), **overlay})
+
+
+@cache
+def _reader() -> TypeAdapter[Key]:
+    return TypeAdapter(AnyKey)
 
 
 def _spelled(option: bool | int | str) -> str:

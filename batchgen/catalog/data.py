@@ -9,5 +9,10 @@ class Data(BaseModel):
     """Facts read from a data file: checked once, never changed, and no word goes unread."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        # Most of these are parts of others, and never checked by themselves.
+        defer_build=True,
     )

@@ -112,6 +112,8 @@ class _Builder:
         self._resolver = Resolver()
         self._constructor = SafeConstructor()
         self._anchored: dict[str, tuple[Any, int]] = {}
+        self._scalars: dict[tuple[str, object], Any] = {}
+        """What was read before: a file says the same words over and over."""
         self._values = 0
 
     def document(self) -> Any:
@@ -180,6 +182,12 @@ class _Builder:
             yield event
 
     def _scalar(self, event: ScalarEvent) -> Any:
+        spelling = event.value, event.implicit
+        if spelling not in self._scalars:
+            self._scalars[spelling] = self._read_scalar(event)
+        return self._scalars[spelling]
+
+    def _read_scalar(self, event: ScalarEvent) -> Any:
         tag = self._resolver.resolve(  # type: ignore[no-untyped-call]
             yaml.ScalarNode, event.value, event.implicit
         )

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, NonNegativeInt, Tag, model_validator
@@ -132,14 +133,14 @@ class Prices(Data):
     slack: NonNegativeInt = 0
     """Seconds that may be billed above all that, where the length of a file counts."""
 
-    @property
+    @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
         return self.result or (Quantity(parameter=self.unit.asked),)
 
     def worst(self, request: Request, tier: str | None, currency: str) -> Money | None:
         """The price if the service makes everything that the request asks for."""
         each = self._each(request.parameters, (tier,), currency)
-        return None if each is None else each * self.quantity(request)
+        return None if each is None else _times(each, self.quantity(request))
 
     def quantity(self, request: Request) -> int:
         """How much can be billed at most: seconds or images."""
@@ -189,4 +190,9 @@ class Prices(Data):
         amounts = rate.amounts.get(currency)
         if isinstance(amounts, Mapping):
             amounts = next((amounts[tier] for tier in tiers if tier and tier in amounts), None)
-        return None if amounts is None else Money.of(amounts, currency)
+        return None if amounts is None else _money(amounts, currency)
+
+
+# A batch has few prices and many jobs: equal ones are one object.
+_money = lru_cache(maxsize=1000)(Money.of)
+_times = lru_cache(maxsize=1000)(Money.__mul__)

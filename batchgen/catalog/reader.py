@@ -7,7 +7,7 @@ whole, below ``keys`` key by key. A model of a later file replaces one of the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -22,7 +22,7 @@ from batchgen.catalog.checks import COMMON_KEYS
 from batchgen.catalog.complaint import nearest
 from batchgen.catalog.consistency import Contradiction
 from batchgen.catalog.documents import CatalogError, CatalogProblem, Document, parse, read_document
-from batchgen.catalog.model import Model
+from batchgen.catalog.model import PROVEN, Model
 from batchgen.catalog.regions import Region
 
 __all__ = ["Catalog", "CatalogError", "CatalogProblem", "load"]
@@ -93,14 +93,15 @@ def _read(*extra: Path) -> Catalog:
     folder = files(__package__) / "models"
     packaged = sorted(folder.iterdir(), key=lambda file: file.name)
     documents = [parse(file.read_bytes(), file.name) for file in packaged]
-    documents += [read_document(path) for path in extra]
-    return _Reader().read(documents)
+    return _Reader(proven=documents).read([*documents, *map(read_document, extra)])
 
 
 class _Reader:
     """Puts the facts of all files together, and checks them."""
 
-    def __init__(self) -> None:
+    def __init__(self, proven: Sequence[Document] = ()) -> None:
+        """``proven`` are documents whose facts do not contradict each other."""
+        self._proven = proven
         self._facts: dict[str, dict[str, Any]] = {}
         self._written: dict[str, Document] = {}
         self._problems: list[CatalogProblem] = []
@@ -152,7 +153,9 @@ class _Reader:
 
     def _model(self, name: str) -> Model | None:
         try:
-            return Model.model_validate({**self._facts[name], "name": name})
+            proven = any(self._written[name] is document for document in self._proven)
+            facts = {**self._facts[name], "name": name}
+            return Model.model_validate(facts, context=PROVEN if proven else None)
         except ValidationError as error:
             for detail in error.errors(include_url=False, include_input=False):
                 self._complain_of_fact(name, detail)

@@ -16,7 +16,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Self
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""Of the many requests that have none of something, each would hold an empty one of its own."""
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
 class MediaKind(StrEnum):
@@ -145,9 +151,9 @@ class Request:
     inputs: Mapping[str, str]
     media: Mapping[str, tuple[Media, ...]]
     parameters: Mapping[str, Any]
-    extra_input: Mapping[str, Any] = field(default_factory=dict)
-    extra_parameters: Mapping[str, Any] = field(default_factory=dict)
-    cut: Mapping[str, str] = field(default_factory=dict)
+    extra_input: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    extra_parameters: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    cut: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Of texts that were too long and may be cut: what is sent of them."""
     answer: Answer = Answer.TASK
     detect: bool = False
@@ -193,8 +199,7 @@ class Request:
         document["media"] = {
             key: [item.identity for item in items] for key, items in self.media.items()
         }
-        canonical = json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hashlib.sha256(_CANONICAL.encode(document).encode()).hexdigest()
 
     def _document_without_media(self) -> dict[str, Any]:
         document: dict[str, Any] = {

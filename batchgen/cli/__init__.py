@@ -28,10 +28,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     own = argv is None
     try:
         # Imported here, so that a Ctrl-C while Python still reads files is no traceback.
-        from batchgen.cli.process import fill_streams, let_go, take_signals  # noqa: PLC0415
+        from batchgen.cli.process import (  # noqa: PLC0415
+            fill_streams,
+            let_go,
+            refuse_plugins,
+            take_signals,
+        )
 
         if own:
             fill_streams()
+            refuse_plugins()
             take_signals()
         from batchgen.cli.commands import parsed  # noqa: PLC0415
 

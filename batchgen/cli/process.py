@@ -50,6 +50,13 @@ def fill_streams() -> None:
                 os.open(os.devnull, os.O_RDWR)
 
 
+def refuse_plugins() -> None:
+    """Let pydantic look for no plugins among all installed packages: none is of use here, and the
+    search takes as long as reading the catalog.
+    """
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
 def heeded() -> list[signal.Signals]:
     """The signals that end a command."""
     ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

@@ -7,12 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from batchgen import api
-from batchgen.api.rebuilding import refuse_lost
 from batchgen.api.settings import Settings, chosen_jobs
 from batchgen.api.standing import BatchReport, look
 from batchgen.cli.manifests import place_for, refuse_nothing, refuse_unpriced
 from batchgen.errors import ExitCode
-from batchgen.journal import Journal
 from batchgen.manifest import Manifest, load, output_folder
 from batchgen.report.errors import warning_lines
 from batchgen.report.plan import plan_data, plan_view
@@ -75,6 +73,15 @@ def show_status(
 def _look(manifest: Manifest, settings: Settings) -> BatchReport:
     """Where the batch stands. Raises JournalError where that is no longer known."""
     folder = output_folder(manifest, settings.output, sandbox=settings.sandbox)
-    if not Journal.is_begun(folder):
-        refuse_lost(folder, manifest.name)
+    if folder.exists():
+        _refuse_lost(folder, manifest.name)
     return look(manifest, settings)
+
+
+def _refuse_lost(folder: Path, manifest: str) -> None:
+    from batchgen.journal import Journal  # noqa: PLC0415 - a new batch has none, and is planned fast
+
+    if not Journal.is_begun(folder):
+        from batchgen.api.rebuilding import refuse_lost  # noqa: PLC0415 - nearly never, and slow
+
+        refuse_lost(folder, manifest)

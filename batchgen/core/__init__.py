@@ -9,6 +9,7 @@
 ``actions``      the I/O that is wanted now
 ``policy``       the numbers: limits, back-off, polling cadence, budget
 ``standing``     all jobs: the fold of all facts
+``memory``       a standing as data, and back
 ``needs``        what jobs need before they are sent: the fold of its facts
 ``prompts``      prompts held against each other
 ``wishes``       the manifest held against the standing

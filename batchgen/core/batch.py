@@ -82,13 +82,21 @@ class Batch:
     """A standing, the indexes over it, and the actions under way.
 
     ``chosen`` limits what this run submits; what is already paid for is collected in any case.
+    ``standing`` is what the facts before ``facts`` add up to, ``newest`` the last fact of each of
+    its jobs that is not done, in their order.
     """
 
     def __init__(
-        self, policy: Policy, *, facts: Iterable[f.Fact] = (), chosen: Collection[str] | None = None
+        self,
+        policy: Policy,
+        *,
+        standing: Standing | None = None,
+        newest: Iterable[f.JobFact] = (),
+        facts: Iterable[f.Fact] = (),
+        chosen: Collection[str] | None = None,
     ) -> None:
         self.policy = policy
-        self.standing = Standing(policy)
+        self.standing = standing or Standing(policy)
         self.under_way: dict[Action, float] = {}
         """What was started, and when."""
         cadences = Cadences(policy)
@@ -102,6 +110,8 @@ class Batch:
         self._seals: Agenda[str] = Agenda()
         self._remainders: set[str] = set()
         """Expired, and some results were saved before."""
+        for last in newest:
+            self._file(self.standing.jobs[last.job], last)
         for fact in facts:
             self.after(fact)
 

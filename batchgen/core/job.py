@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 from batchgen.core import facts as f
@@ -30,7 +31,7 @@ class IllegalStep(Exception):
     """A fact that cannot follow: a bug of ours, or two writers on one journal."""
 
     def __init__(self, job: Job, fact: f.JobFact, why: str) -> None:
-        story = " -> ".join(job.story) or "nothing"
+        story = job.story.replace(" ", " -> ") or "nothing"
         super().__init__(
             f"job {job.id!r} is {job.state} (attempt {job.attempt}) and cannot take"
             f" {type(fact).__name__}: {why}; its story: {story}"
@@ -102,7 +103,8 @@ class Job:
     message: str | None = None
     unsent: bool = False
     """It failed before its request could leave: the next run may try again."""
-    story: list[str] = field(default_factory=list)
+    story: str = ""
+    """The kinds of its facts, oldest first; one text for all jobs that have the same."""
 
     def __repr__(self) -> str:
         saved = sum(result.state is ResultState.SAVED for result in self.results)
@@ -113,6 +115,11 @@ class Job:
     def lane(self) -> tuple[str, str]:
         """Account and model: whose limits count for its submits."""
         return self.account, self.model
+
+    @property
+    def version(self) -> int:
+        """How many facts it has taken in."""
+        return len(self.story.split())
 
     @property
     def tried(self) -> int:
@@ -155,7 +162,7 @@ class Job:
         """Take one fact in. IllegalStep leaves the job as it was."""
         self._check(fact)
         self.state = STEPS[self.state][type(fact)]
-        self.story.append(type(fact).__name__)
+        self.story = intern(f"{self.story} {type(fact).__name__}".lstrip())
         _CONSEQUENCES.get(type(fact), _nothing_more)(self, fact)
 
     def seek(self, now: float) -> None:

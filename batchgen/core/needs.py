@@ -99,6 +99,17 @@ class Preparations:
 
     __hash__ = None  # type: ignore[assignment]  # it changes with every fact
 
+    def known(self) -> Iterable[tuple[NeedKey, Preparation]]:
+        """Every need that something has happened to."""
+        return self._known.items()
+
+    def recall(self, endpoint: str | None, known: Iterable[tuple[NeedKey, Preparation]]) -> None:
+        """Take up what is remembered of all needs, and where they were met."""
+        self._endpoint = endpoint
+        self._known.update(known)
+        self.spent = sum(it.spent for it in self._known.values())
+        self.reserved = sum(it.reserved for it in self._known.values())
+
     def after(self, fact: f.NeedFact) -> None:
         need = f.Need(kind=fact.kind, model=fact.model, content=fact.content)
         it = self._known.setdefault((fact.account, need), Preparation())

@@ -23,6 +23,8 @@ class Standing:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self.taken = 0
+        """How many facts it has taken in."""
         self.jobs: dict[str, Job] = {}
         self.lanes: dict[tuple[str, str], Lane] = {}
         self.gates: dict[str, Gate] = {}
@@ -94,6 +96,7 @@ class Standing:
                 self._start_run(fact.at)
             case _:
                 raise TypeError(f"not a fact of a batch: {type(fact).__name__}")
+        self.taken += 1
 
     def is_tried_again(self, fact: f.JobFact) -> bool:
         """Whether the failure of a task is worth another paid attempt."""
@@ -200,7 +203,9 @@ class Standing:
         counts = {state: count for state, count in self.counts.items() if count}
         sums = (self.spent, self.reserved, self.bytes_ahead, self.at_service, self.failures)
         names = (self.in_doubt, self.task_ids)
-        return (self.jobs, self.lanes, self.gates, self.preparations, counts, sums, names)
+        place = (self.currency, self.private, self.connected)
+        known = (self.jobs, self.lanes, self.gates, self.preparations)
+        return (self.taken, *known, counts, sums, names, place)
 
 
 @dataclass(frozen=True, slots=True)

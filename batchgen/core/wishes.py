@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from batchgen.core import facts as f
@@ -40,8 +40,19 @@ class Difference:
     changed: frozenset[str]
 
 
+def is_kept(standing: Standing, job: str, request: str) -> bool:
+    """Whether a job was bought with this very request, so that there is nothing to compare."""
+    known = standing.jobs.get(job)
+    return known is not None and known.state not in UNPAID and known.request == request
+
+
 def difference(
-    standing: Standing, wishes: Iterable[Wish], *, account: str, at: float
+    standing: Standing,
+    wishes: Iterable[Wish],
+    *,
+    account: str,
+    at: float,
+    kept: Collection[str] = (),
 ) -> Difference:
     """Compare. What was paid for stays as it was bought.
 
@@ -49,9 +60,11 @@ def difference(
     in ``changed``. A job that the manifest names no longer is withdrawn if nothing was paid, and
     is still collected otherwise. A job that failed before its request could leave is asked for
     again, except where a check that was paid for stands against it for ever.
+
+    ``kept`` are jobs that the manifest names as well, and of which ``is_kept`` is true.
     """
     facts: list[f.JobFact] = []
-    named, changed = set(), set()
+    named, changed = set(kept), set()
     for wish in wishes:
         named.add(wish.job)
         job = standing.jobs.get(wish.job)

@@ -1,9 +1,11 @@
 """Remembers: an append-only log of facts, in one SQLite file in the batch's folder.
 
 ``Journal`` is the whole of it for the rest of the program. Inside: ``log`` is the journal itself,
-``database`` makes and opens the file, ``chain`` numbers and seals the rows, ``codec`` turns a fact
-into a row and back, ``lock`` keeps a second run out, ``belonging`` says whose a journal is,
-``schema.sql`` says what is in the file, and ``views.sql`` shows it to people.
+``database`` makes and opens the file, ``chain`` numbers and seals the rows, ``rows`` reads them,
+``codec`` turns a fact into a row and back, ``folding`` (with ``fold.sql``) spares whoever opens a
+long log the reading, ``beside`` reads the requests and links, ``lock`` keeps a second run out,
+``belonging`` says whose a journal is, ``schema.sql`` says what is in the file, and ``views.sql``
+shows it to people.
 
 Against what may happen to the file: ``wal`` and ``reporting`` see damage and say it, ``migration``
 takes up what an older batchgen wrote, ``surroundings`` warns of places that lose files. ``Remains``

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from batchgen.core.facts import Fact
@@ -63,17 +63,24 @@ class Broken(Exception):
 class Chain:
     """How far the log goes, and the version of every subject in it."""
 
-    def __init__(self, origin: int = 0) -> None:
-        """``origin`` is what the checksum of the first row continues."""
-        self.seq = 0
+    def __init__(
+        self, origin: int = 0, *, seq: int = 0, versions: Callable[[str], int] | None = None
+    ) -> None:
+        """``origin`` is what the checksum of the first row continues.
+
+        Or it goes on behind the row ``seq``, whose checksum that then is, with what ``versions``
+        says of a subject up to there.
+        """
+        self.seq = seq
         self.checksum = origin
         self._versions: dict[str, int] = {}
+        self._earlier = versions or (lambda _subject: 0)
 
     def follow(self, row: Row) -> None:
         """Take up a row that was read; Broken where it is not the next one."""
         if not row.sealed_after(self.checksum):
             raise Broken(f"row {row.seq} does not match its checksum")
-        if row.seq != self.seq + 1 or row.version != self._versions.get(row.subject, 0) + 1:
+        if row.seq != self.seq + 1 or row.version != self._version(row.subject) + 1:
             raise Broken(f"row {row.seq} is out of order")
         self._advance(row)
 
@@ -81,10 +88,14 @@ class Chain:
         """Yield the rows that add ``facts`` to the log."""
         for fact in facts:
             at, subject, *rest = encode(fact)
-            numbered = (self.seq + 1, at, subject, self._versions.get(subject, 0) + 1, *rest)
+            numbered = (self.seq + 1, at, subject, self._version(subject) + 1, *rest)
             row = Row._make((*numbered, seal(*numbered, after=self.checksum)))
             self._advance(row)
             yield row
+
+    def _version(self, subject: str) -> int:
+        known = self._versions.get(subject)
+        return self._earlier(subject) if known is None else known
 
     def _advance(self, row: Row) -> None:
         self.seq = row.seq

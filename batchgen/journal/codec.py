@@ -62,9 +62,9 @@ def encode(fact: Fact) -> Columns:
 
 def decode(columns: Columns) -> Fact:
     """Turn columns into the fact they were made of; Unreadable where they are none."""
-    shape = _SHAPES.get(columns.kind)
-    if shape is None:
+    if columns.kind not in Kinds.by_name:
         raise Unreadable(f"the kind {columns.kind!r} is unknown")
+    shape = _SHAPES[columns.kind]
     values = load(columns.body)
     values["at"] = columns.at
     values["account"] = columns.account
@@ -180,4 +180,12 @@ def _as_is(value: Any) -> Any:
     return value
 
 
-_SHAPES: Mapping[str, _Shape] = {name: _Shape.of(kind) for name, kind in Kinds.by_name.items()}
+class _Shapes(dict[str, _Shape]):
+    """Each is worked out when it is asked for: who only looks at a new batch needs none."""
+
+    def __missing__(self, kind: str) -> _Shape:
+        self[kind] = _Shape.of(Kinds.by_name[kind])
+        return self[kind]
+
+
+_SHAPES = _Shapes()

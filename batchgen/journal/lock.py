@@ -18,10 +18,12 @@ import socket
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from batchgen.errors import BatchHeld
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 # ``holder`` takes a shared lock for some microseconds; a run that starts in just these asks again.
 _PATIENCE = 0.1
@@ -35,8 +37,14 @@ class BatchLock:
         self._path = path
         self.is_copy = False
         """The folder was copied since the last run, or moved to another disk."""
-        self._lock = FileLock(
-            path,
+        self._lock: FileLock | None = None
+
+    def acquire(self) -> None:
+        """Take the lock; BatchHeld naming the holder where another run has it."""
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - who looks needs none of it
+
+        self._lock = self._lock or FileLock(
+            self._path,
             mode=0o600,
             timeout=_PATIENCE,
             thread_local=False,
@@ -46,9 +54,6 @@ class BatchLock:
             preserve_lock_file=True,
             on_acquired=self._sign,
         )
-
-    def acquire(self) -> None:
-        """Take the lock; BatchHeld naming the holder where another run has it."""
         try:
             self._lock.acquire()
         except Timeout as error:
@@ -59,7 +64,8 @@ class BatchLock:
 
     def release(self) -> None:
         """Give the lock back, if it was taken."""
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     def holder(self) -> str | None:
         """Say who holds the lock, or None where nobody does."""

@@ -12,18 +12,20 @@ Rules of this file:
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import apsw
 
-from batchgen.core.facts import Expired, Fact, Saved, Sealed, SealedInPart
+from batchgen.core.facts import Expired, Fact, JobFact, Saved, Sealed, SealedInPart
+from batchgen.core.lifecycle import State
+from batchgen.core.policy import Policy
+from batchgen.core.standing import Standing
 from batchgen.errors import JournalError
 from batchgen.journal.belonging import (
     explain,
@@ -33,12 +35,20 @@ from batchgen.journal.belonging import (
     refuse_twin,
     seen_from,
 )
-from batchgen.journal.chain import Broken, Chain, Row, seal
-from batchgen.journal.codec import decode, dump, load
+from batchgen.journal.beside import (
+    check_all_requests,
+    check_requests,
+    read_links,
+    read_request,
+)
+from batchgen.journal.chain import Chain, seal
+from batchgen.journal.codec import decode, dump
 from batchgen.journal.database import (
     Kind,
     Stamp,
+    check_structure,
     create,
+    is_folded,
     is_unused,
     make_folder,
     open_to_look,
@@ -47,21 +57,26 @@ from batchgen.journal.database import (
     transaction,
 )
 from batchgen.journal.extent import Extent
+from batchgen.journal.folding import Mark, read_fold, write_fold
 from batchgen.journal.lock import BatchLock
 from batchgen.journal.migration import migrate
 from batchgen.journal.renewal import finish
 from batchgen.journal.reporting import reported
+from batchgen.journal.rows import Rows
 from batchgen.journal.salvage import LinkKey
 from batchgen.journal.surroundings import cautions
 from batchgen.journal.wal import refuse_damage
 
+Done = TypeVar("Done")
+
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
-_ROWS_NAMED = 5
+_OVER = frozenset({State.DONE, State.PARTIAL, State.WITHDRAWN})
+FOLDED_FROM = 10_000
+"""So many facts are read in half a second: it is not worth writing down what they add up to."""
 _COPIED = (
     "was copied since its last run, or moved to another disk: what the original has sent since is"
     " not known here, so go on with one of the two only"
 )
-_LINKS = "SELECT job, attempt, result, url, checksum FROM link"
 
 
 class Journal:
@@ -75,9 +90,12 @@ class Journal:
         self._database = database
         self._lock = lock
         self._chain: Chain | None = None
+        self._folded: Mark | None = None
+        """How far a fold goes that was believed."""
         self._failure: str | None = None
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self.stamp: Stamp = read_stamp(database)
+        self._rows = Rows(database, self.stamp.origin)
         self._extent = Extent(path, self.stamp.id)
 
     @classmethod
@@ -105,7 +123,9 @@ class Journal:
                     stamp = read_stamp(database)
                     refuse_other(stamp, kind=kind, manifest=manifest)
                     refuse_twin(stamp, folder, source)
-                    _check_documents(database)
+                    read_links(database)
+                    if not is_folded(database):
+                        check_all_requests(database)
                 migrate(path)
                 return cls(path, open_to_write(path), lock)
             except BaseException:
@@ -163,7 +183,7 @@ class Journal:
     def is_empty(self) -> bool:
         """Nothing has ever happened: it is new, or an older one is lost."""
         with reported(self._path):
-            return self._head()[0] == 0
+            return self._rows.head()[0] == 0
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -177,20 +197,55 @@ class Journal:
         with reported(self._path):
             return self._lock.holder()
 
-    def replay(self) -> Iterator[Fact]:
-        """Yield every fact, oldest first, each checked; facts that come later are left out."""
+    def recall(self, policy: Policy) -> Standing:
+        """What the oldest facts add up to, as far as they were folded; ``replay`` has the others.
+
+        Nothing is recalled from a fold that is broken, or was made otherwise.
+        """
         with reported(self._path):
-            chain = Chain(self.stamp.origin)
-            # Read first: a run may add facts meanwhile, and then these are the next look's.
-            seq, checksum = self._head()
-            for row in self._rows_until(seq):
-                try:
-                    chain.follow(row)
-                except Broken as error:
-                    raise Broken(self._broken_rows(seq) or str(error)) from error
+            if found := read_fold(self._database, policy):
+                standing, self._folded = found
+                return standing
+            if is_folded(self._database):  # and so not looked at when it was opened
+                check_structure(self._database)
+                check_all_requests(self._database)
+            return Standing(policy)
+
+    def newest(self, standing: Standing) -> list[JobFact]:
+        """The last fact that ``standing`` knows of each of its jobs that are not done, in order."""
+        with reported(self._path):
+            jobs = [job for job in standing.jobs.values() if job.state not in _OVER]
+            rows = sorted(self._rows.one(f"job/{job.id}", job.version) for job in jobs)
+            facts = [decode(row.columns) for row in rows]
+            return [fact for fact in facts if isinstance(fact, JobFact)]
+
+    def check_requests(self, standing: Standing) -> None:
+        """Raise JournalError where the request of a job that is not done is damaged: that must show
+        before the first request of a run.
+        """
+        if self._folded is None:
+            return  # all were checked when the journal was opened
+        wanted = [job.request for job in standing.jobs.values() if job.state not in _OVER]
+        with reported(self._path):
+            self._fetch(check_requests, wanted)
+
+    def check_file(self) -> None:
+        """Raise JournalError where the file is not as SQLite has written it, before a run adds to
+        it: of a log that was folded, only what was read has been looked at.
+        """
+        if self._folded is not None:
+            with reported(self._path):
+                self._fetch(check_structure)
+
+    def replay(self, after: int = 0) -> Iterator[Fact]:
+        """Yield every fact, oldest first, each checked; facts that come later are left out.
+
+        Those up to the number ``after`` are known already.
+        """
+        with reported(self._path):
+            chain = self._rows.chain(after)
+            for row in self._rows.follow(chain):
                 yield decode(row.columns)
-            if (chain.seq, chain.checksum) != (seq, checksum):
-                raise Broken(f"the log should have {seq} facts, but ends after {chain.seq}")
             self._chain = chain
 
     def append(
@@ -218,66 +273,59 @@ class Journal:
 
         When the caller is cancelled they are written all the same: they may name what is paid for.
         """
-        loop = asyncio.get_running_loop()
-        written = loop.run_in_executor(self._writer, self._write, facts, requests, links)
-        await asyncio.shield(written)
+        await self._written(self._write, facts, requests, links)
+
+    async def fold(self, standing: Standing) -> None:
+        """Write down what the facts add up to, for the next who opens the journal.
+
+        Not where they are few, for all or for each job: then reading them is as fast. And not where
+        ``standing`` is of other facts than those of the log.
+        """
+        await self._written(self._fold, standing)
 
     async def story(self, job: str) -> list[Fact]:
         """Return the facts of one job, oldest first, without holding up the event loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writer, self._read_story, job)
+        return await self._written(self._read_story, job)
 
     def request(self, identity: str) -> dict[str, Any]:
         """Return the document of a request; its absence is damage, since facts come with it."""
-        sql = "SELECT document, checksum FROM request WHERE identity = ?"
         with reported(self._path):
-            row = self._fetch(sql, identity)
-            if not row:
-                raise Broken(f"the request {identity} is missing")
-            document, checksum = row[0]
-            _check_document(identity, document, checksum)
-            return load(document)
+            return self._fetch(read_request, identity)
 
     def links(self) -> dict[LinkKey, str]:
         """Return the signed URLs of all results that are not fetched yet."""
         with reported(self._path):
-            rows = self._fetch(_LINKS)
-            for row in rows:
-                _check_link(*row)
-            return {(job, attempt, result): url for job, attempt, result, url, _ in rows}
+            return self._fetch(read_links)
 
-    def _fetch(self, sql: str, *bindings: str) -> list[Any]:
+    async def _written(self, step: Callable[..., Done], *arguments: Any) -> Done:
+        """Let the writer's thread take a step; to its end, whatever becomes of the caller."""
+        import asyncio  # noqa: PLC0415 - a tenth of a second, which whoever only looks can do without
+
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(loop.run_in_executor(self._writer, step, *arguments))
+
+    def _fetch(self, read: Callable[..., Done], *arguments: Any) -> Done:
         # In the writer's thread: in ours it would see half of a transaction under way.
-        return self._writer.submit(
-            lambda: self._database.execute(sql, bindings).fetchall()
-        ).result()
+        return self._writer.submit(read, self._database, *arguments).result()
 
     def _read_story(self, job: str) -> list[Fact]:
         with reported(self._path):
-            rows = self._database.execute(
-                "SELECT * FROM fact WHERE subject = ? ORDER BY version", (f"job/{job}",)
-            )
-            return [decode(Row._make(row).columns) for row in rows]
+            unchecked = self._folded.seq if self._folded else 0
+            rows = self._rows.of(f"job/{job}", checked_after=unchecked)
+            return [decode(row.columns) for row in rows]
 
-    def _head(self) -> tuple[int, int]:
-        heads: list[Any] = self._database.execute("SELECT seq, checksum FROM head").fetchall()
-        seq, checksum = heads[0]
-        return seq, checksum
-
-    def _rows_until(self, seq: int) -> Iterator[Row]:
-        rows = self._database.execute("SELECT * FROM fact WHERE seq <= ? ORDER BY seq", (seq,))
-        return map(Row._make, rows)
-
-    def _broken_rows(self, seq: int) -> str:
-        """Name the rows that are broken, each judged by what the row before it says of itself."""
-        broken, previous = [], self.stamp.origin
-        for row in self._rows_until(seq):
-            if not row.sealed_after(previous):
-                broken.append(str(row.seq))
-            previous = row.checksum
-        more = len(broken) - _ROWS_NAMED
-        names = ", ".join(broken[:_ROWS_NAMED]) + (f" and {more} more" if more > 0 else "")
-        return f"these rows of the log do not match their checksums: {names}" if broken else ""
+    def _fold(self, standing: Standing) -> None:
+        chain = self._chain
+        known = self._folded.seq if self._folded else 0
+        if chain is None or self._failure or standing.taken != chain.seq:
+            return
+        if chain.seq - known < FOLDED_FROM or chain.seq < 2 * len(standing.jobs):
+            return
+        mark = Mark(chain.seq, chain.checksum)
+        # A disk that refuses takes a short cut, no fact.
+        with suppress(apsw.Error):
+            write_fold(self._database, standing, mark, self._folded)
+            self._folded = mark
 
     def _write(
         self,
@@ -334,21 +382,3 @@ class Journal:
                 )
             case Sealed(job=job) | SealedInPart(job=job) | Expired(job=job):
                 self._database.execute("DELETE FROM link WHERE job = ?", (job,))
-
-
-def _check_documents(database: apsw.Connection) -> None:
-    """What lies beside the log is used late in a run: damage must show before its first request."""
-    for row in database.execute("SELECT identity, document, checksum FROM request"):
-        _check_document(*row)
-    for row in database.execute(_LINKS):
-        _check_link(*row)
-
-
-def _check_link(job: str, attempt: int, result: int, url: str, checksum: int) -> None:
-    if checksum != seal(job, attempt, result, url):
-        raise Broken(f"a link of job {job} does not match its checksum")
-
-
-def _check_document(identity: str, document: str, checksum: int) -> None:
-    if checksum != seal(identity, document):
-        raise Broken(f"the request {identity} does not match its checksum")

@@ -154,7 +154,7 @@ class JobReader:
         found = self._found(entry, model, values)
         usable = None not in found.values()
         media = {path: medium for path, medium in found.items() if medium}
-        fitting = self._tell(entry, model.check_media(values, media))
+        fitting = not found or self._tell(entry, model.check_media(values, media))
         return model.request(values, media) if sound and usable and fitting else None
 
     def _found(

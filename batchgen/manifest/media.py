@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from batchgen.artifacts import NotMedia, measure_input
 from batchgen.catalog import Measured, Media, MediaKind
 from batchgen.catalog.request import kind_of
 from batchgen.manifest.files import NotAFile, open_regular
@@ -176,6 +175,9 @@ def _has_host(url: str) -> bool:
 
 
 def _read(source: str, stream: io.BufferedReader | io.BufferedRandom) -> _File | Unusable:
+    # Most manifests name no file of their own, and are to be planned at once.
+    from batchgen.artifacts import NotMedia, measure_input  # noqa: PLC0415
+
     size = stream.seek(0, 2)
     if size > MAX_BYTES:
         return Unusable(f"{quoted(source)} has more than {MAX_BYTES // 1_000_000:,} MB")

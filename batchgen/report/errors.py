@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import re
-import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 
 from batchgen.errors import BatchgenError, ExitCode, ManifestError, Problem
 from batchgen.report.text import clean
@@ -74,6 +71,8 @@ def refusal_data(error: BatchgenError, name: str | None = None) -> dict[str, obj
 
 def bug_report(error: BaseException) -> list[str]:
     """A report to paste: where it happened, in which versions, without values and secrets."""
+    import traceback  # noqa: PLC0415 - as in _versions: of use to a bug alone
+
     trace = "".join(traceback.format_exception(error))
     for secret, instead in _SECRETS:
         trace = secret.sub(instead, trace)
@@ -88,11 +87,15 @@ def bug_report(error: BaseException) -> list[str]:
 
 
 def _versions() -> list[str]:
+    import platform  # noqa: PLC0415
+
     own = f"batchgen {_version('batchgen')} on Python {platform.python_version()}"
     return [own, platform.platform(), *(f"{name} {_version(name)}" for name in _PACKAGES)]
 
 
 def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
     try:
         return version(package)
     except PackageNotFoundError:

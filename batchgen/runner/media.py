@@ -20,6 +20,7 @@ from pathlib import Path
 import anyio
 
 from batchgen.catalog import Media, Model, Request, Way
+from batchgen.runner.needs import ways
 
 PIECE = 2**18
 """Bytes of a file that are in memory at once while it is uploaded."""
@@ -27,20 +28,6 @@ PIECE = 2**18
 
 class MediaChanged(Exception):
     """A local file is no longer what the manifest was checked with."""
-
-
-def ways(model: Model, request: Request) -> dict[Media, Way]:
-    """How each medium of a request travels.
-
-    A file that one field wants uploaded is uploaded for all of them, so that it is sent once.
-    """
-    found: dict[Media, Way] = {}
-    for key, items in request.media.items():
-        for medium in (part for item in items for part in item.with_voice()):
-            way = model.way(key, medium)
-            if found.get(medium) is not Way.UPLOAD:
-                found[medium] = way
-    return found
 
 
 async def addresses(

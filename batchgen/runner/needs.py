@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from batchgen.catalog import Inspection, Media, Model, Request, Way
 from batchgen.core.facts import CHECK, UPLOAD, Need
-from batchgen.runner.media import ways
 
 
 def needs_of(model: Model, request: Request, currency: str) -> tuple[Need, ...]:
@@ -24,6 +23,20 @@ def needs_of(model: Model, request: Request, currency: str) -> tuple[Need, ...]:
     inspection = model.inspection(request)
     checks = _checks(inspection, request, currency) if inspection else ()
     return tuple(dict.fromkeys((*uploads, *checks)))
+
+
+def ways(model: Model, request: Request) -> dict[Media, Way]:
+    """How each medium of a request travels.
+
+    A file that one field wants uploaded is uploaded for all of them, so that it is sent once.
+    """
+    found: dict[Media, Way] = {}
+    for key, items in request.media.items():
+        for medium in (part for item in items for part in item.with_voice()):
+            way = model.way(key, medium)
+            if found.get(medium) is not Way.UPLOAD:
+                found[medium] = way
+    return found
 
 
 def inspected(inspection: Inspection, request: Request) -> Media:

@@ -605,6 +605,16 @@ async def test_missing_files_are_named(tree):
     assert tree.missing(files) == ["b.mp4", "c.mp4", "d.mp4", "e.mp4"]
 
 
+async def test_a_file_is_there_or_a_link_to_one(tree):
+    """A sidecar that somebody moved and linked to is a sidecar; a folder or nothing is none."""
+    (tree.folder / "a.json").write_bytes(b"{}")
+    (tree.folder / "b.json").symlink_to(tree.folder / "a.json")
+    (tree.folder / "c.json").mkdir()
+    (tree.folder / "d.json").symlink_to(tree.folder / "nowhere")
+    names = ("a.json", "b.json", "c.json", "d.json", "e.json")
+    assert [tree.has(name) for name in names] == [True, True, False, False, False]
+
+
 async def test_replaced_results_are_kept_aside(tree):
     """Results that are bought anew move away one beside the other; nothing is lost."""
     places = []

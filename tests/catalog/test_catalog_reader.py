@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import batchgen.catalog
-from batchgen.catalog import Model, ResultShape, load
+from batchgen.catalog import CatalogError, Model, ResultShape, load
 
 CATALOG = load()
 FOLDER = Path(batchgen.catalog.__file__).parent
@@ -238,6 +238,22 @@ def test_facts_that_contradict_each_other_are_refused_at_the_reading(change, com
     assert Model.model_validate(facts) == CATALOG.models["wan2.2-t2i-flash"]
     with pytest.raises(ValueError, match=complaint):
         Model.model_validate({**facts, **change})
+
+
+@pytest.mark.parametrize("name", sorted(CATALOG.models))
+def test_no_facts_of_the_package_contradict_each_other(name):
+    """They are held against each other here, so that no command has to wait for it."""
+    model = CATALOG.models[name]
+    assert Model.model_validate(model.model_dump(exclude_unset=True)) == model
+
+
+def test_a_users_file_is_checked_whatever_it_is_called(tmp_path, monkeypatch):
+    """Not even the name of one of the package's own makes it one of them."""
+    monkeypatch.chdir(tmp_path)
+    wrong = "models: {mine: {like: wan2.2-t2i-flash, regions: []}}"
+    (tmp_path / "text_to_image.yaml").write_text(wrong)
+    with pytest.raises(CatalogError, match="no region serves it"):
+        load(Path("text_to_image.yaml"))
 
 
 def test_a_model_introduces_itself_in_a_line():

@@ -27,6 +27,16 @@ def test_a_default_written_out_is_the_same_request():
     assert MODEL.request(spelled_out, MEDIA) == MODEL.request(VALUES, MEDIA)
 
 
+def test_equal_parameters_of_many_requests_are_kept_once():
+    """A hundred thousand jobs that differ in their prompts share the rest; 1 is not true."""
+    rain, sun = (MODEL.request({**VALUES, "prompt": p}, MEDIA) for p in ("Rain.", "Sun."))
+    assert rain.parameters is sun.parameters
+    assert rain.extra_input is sun.extra_input
+    extended = MODEL.request({**VALUES, "prompt_extend": True, "seed": 1}, MEDIA)
+    other = MODEL.request({**VALUES, "prompt_extend": True, "seed": True}, MEDIA)
+    assert extended.parameters["seed"] is not other.parameters["seed"]
+
+
 def test_a_local_file_counts_by_its_content_and_a_url_by_its_address():
     """A renamed picture is the same request; another picture is another one."""
 

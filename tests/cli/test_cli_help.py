@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -11,10 +12,14 @@ import pytest
 
 from batchgen.cli import main
 from batchgen.cli.commands import batchgen
+from batchgen.cli.process import refuse_plugins
 from batchgen.errors import ExitCode
 from batchgen.version import VERSION
 
-HEAVY = {"aiohttp", "apsw", "av", "anyio", "asyncio", "PIL", "pydantic", "rich", "yaml"}
+HEAVY = {
+    *("aiofiles", "aiohttp", "anyio", "apsw", "asyncio", "av", "filelock", "PIL", "pydantic"),
+    *("rich", "yaml", "batchgen.api.runs", "batchgen.artifacts.tree"),
+}
 
 COMMANDS = sorted(batchgen.commands)
 
@@ -36,6 +41,26 @@ def modules_after(*arguments, **environ):
 def test_help_is_light(arguments):
     """Help and version import none of what takes long to import."""
     assert modules_after(*arguments) == ["0"]
+
+
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_looking_is_light(command, tmp_path):
+    """A plan of a new batch needs neither a loop nor a disk, and none of what a run brings."""
+    path = tmp_path / "film.yaml"
+    path.write_text("defaults: {model: wan2.6-t2v, size: 1280*720}\njobs: [A fox reads]\n")
+    loaded = modules_after(command, str(path))
+    assert loaded[0] == "0"
+    assert set(loaded[1:]) <= {"pydantic", "rich", "yaml"}
+
+
+def test_no_plugins_are_sought(monkeypatch):
+    """pydantic would look through every package that is installed, at each start."""
+    monkeypatch.delenv("PYDANTIC_DISABLE_PLUGINS", raising=False)
+    refuse_plugins()
+    assert os.environ["PYDANTIC_DISABLE_PLUGINS"] == "__all__"
+    monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "mine")
+    refuse_plugins()
+    assert os.environ["PYDANTIC_DISABLE_PLUGINS"] == "mine"
 
 
 def test_completion_is_light():

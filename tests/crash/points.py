@@ -27,7 +27,7 @@ import aiohttp
 from aiofiles.threadpool.binary import AsyncBufferedReader
 from aiohttp.client_proto import ResponseHandler
 
-from batchgen.journal import Journal
+from batchgen.journal import Journal, log
 
 DEATH = 66
 """The exit code of a process that died at its point."""
@@ -66,6 +66,7 @@ class Watch:
             step = self._part_step(name, getattr(AsyncBufferedReader, name))
             setattr(AsyncBufferedReader, name, step)
         Journal._write = self._commit(Journal._write)
+        log.write_fold = self._folding(log.write_fold)
         aiohttp.ClientSession._request = self._exchange(aiohttp.ClientSession._request)
         aiohttp.ClientRequest.send = self._sending(aiohttp.ClientRequest.send)
         ResponseHandler.data_received = self._receiving(ResponseHandler.data_received)
@@ -125,6 +126,15 @@ class Watch:
             step(journal, facts, *arguments)
             for name in names:
                 self.passes(f"after commit {name}")
+
+        return watched
+
+    def _folding(self, step: Callable[..., None]) -> Callable[..., None]:
+        @wraps(step)
+        def watched(*arguments: Any) -> None:
+            self.passes("before the fold")
+            step(*arguments)
+            self.passes("after the fold")
 
         return watched
 

@@ -173,6 +173,10 @@ ROWS = [
         id="after the sidecar, before the job is done",
         marks=pytest.mark.fault(14),
     ),
+    pytest.param(
+        Span("after commit Sealed moon", "after the fold", posts=0, polls=0, downloads=0),
+        id="while the log is folded",
+    ),
 ]
 
 

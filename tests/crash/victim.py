@@ -24,11 +24,13 @@ from typing import Any
 # Beside the rest, what a run would import only when it comes to it.
 import batchgen.runner.start  # noqa: F401
 from batchgen.api import Settings, run
+from batchgen.journal import log
 from batchgen.manifest import load
 from tests.crash.points import Point, Watch
 
 
 def main() -> None:
+    log.FOLDED_FROM = 1  # as if each were a night of a hundred thousand jobs
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

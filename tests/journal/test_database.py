@@ -337,6 +337,19 @@ def test_a_killed_run_can_be_read_on_a_read_only_file_system(
         assert list(look.replay()) == story
 
 
+def test_a_wal_file_is_short_again_after_a_long_commit(
+    folder: Path, home: Path, story: list[Fact], monkeypatch: pytest.MonkeyPatch
+):
+    """What the first commit of a large batch leaves is not read over and over after a kill."""
+    monkeypatch.setattr(database, "_LONGEST_WAL", 100_000)
+    wal, long = home / "journal.sqlite-wal", {"prompt": "x" * 1_000_000}
+    with open_sandbox(folder) as journal:
+        journal.append(story[:1], requests={str(n): long for n in range(6)})
+        assert wal.stat().st_size > 6_000_000
+        journal.append(story[1:2])
+        assert wal.stat().st_size <= 100_000
+
+
 def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path):
     """A file where the batch's folder should be is said in words."""
     (tmp_path / "output").write_text("a file")

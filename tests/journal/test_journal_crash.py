@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.core.facts import Wanted
+from batchgen.core.policy import Policy
 from batchgen.journal import Journal
 
 OPEN = """
@@ -24,6 +25,19 @@ fields = dict(account="main", request="r", model="m", price=None, currency=None)
 for order in range(int(sys.argv[2])):
     journal.append([Wanted(at=1.0, job=f"j{order}", order=order, **fields)] * 1)
     print(order, flush=True)
+"""
+FOLD = """
+import asyncio
+from batchgen.core.facts import RunStarted
+from batchgen.core.policy import Policy
+from batchgen.journal import log
+log.FOLDED_FROM = 1
+journal.append([RunStarted(at=float(n), account="main", version="1") for n in range(3)])
+known = journal.recall(Policy(lanes={}))
+for fact in journal.replay(known.taken):
+    known.after(fact)
+asyncio.run(journal.fold(known))
+print("folded", flush=True)
 """
 STEPS = "openat,mkdir,fsync,fdatasync,pwrite64,ftruncate,rename,unlink,close"
 
@@ -91,3 +105,24 @@ def test_a_death_during_a_commit_keeps_every_commit_that_returned(
         _, said = killed_at(step, call, folder, OPEN + APPEND, "4")
         confirmed = ["next", *(f"j{order}" for order in said.split())]
         assert reopen(folder)[: len(confirmed)] == confirmed
+
+
+@pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
+def test_a_death_while_the_log_is_folded_leaves_the_log_and_a_whole_fold_or_none(
+    tmp_path: Path, strace: None, call: str
+):
+    """Killed at each step of a fold in turn, the next run knows every fact, folded or not."""
+    policy, deaths = Policy(lanes={}), 0
+    for step in range(1, 40):
+        folder = tmp_path / str(step)
+        reopen(folder)
+        killed, _ = killed_at(step, call, folder, OPEN + FOLD)
+        with Journal.open(folder, kind="sandbox", manifest="detective") as journal:
+            known = journal.recall(policy).taken
+            assert known in {0, 4}
+            assert len(list(journal.replay())) in {1, 4}
+            assert len(list(journal.replay(known))) in {0, 1, 4}
+        if not killed:
+            break
+        deaths += 1
+    assert deaths

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchgen.catalog import Money
+from batchgen.errors import ManifestError
+from batchgen.manifest import jobs as reader
 from batchgen.manifest import load
 
 HEAD = "defaults: {model: wan2.6-t2v, size: 1280*720}\njobs:\n"
@@ -35,6 +37,16 @@ def test_a_default_id_names_the_prompt_and_the_request(jobs):
     assert job.id == f"a-fox-running-{job.identity[:8]}"
     assert re.fullmatch(r"[0-9a-f]{64}", job.identity)
     assert job.identity == job.request.identity()
+
+
+def test_default_ids_that_meet_are_told_with_what_helps(jobs, monkeypatch):
+    """Eight digits may be the same once in many jobs whose prompts begin alike: a person names one,
+    for an id that another job lengthens or not would have its job bought again."""
+    monkeypatch.setattr(reader, "_ID_DIGITS", 1)
+    prompts = "".join(f"- The very same forty characters of all, take {n}\n" for n in range(17))
+    with pytest.raises(ManifestError, match="an `id` of its own") as caught:
+        jobs(HEAD + prompts)
+    assert "is already that of the job in line" in str(caught.value)
 
 
 def test_jobs_know_their_model_price_place_and_order(jobs):

@@ -240,3 +240,9 @@ def test_where_several_are_true_the_first_counts(job, summary, changes, code):
     """Signal, 6, 5, 8, 3, 1, 7, 0."""
     jobs = [job(name, state=name) for name in ("pending", "failed", "in doubt", "done")]
     assert summary(*jobs, **changes).exit_code is code
+
+
+def test_a_summary_does_not_show_its_jobs_to_whoever_only_shows_it(job, summary):
+    """asyncio shows what a task has returned, to nobody, at the end of every run: a hundred
+    thousand jobs would take it seconds."""
+    assert "owl" not in repr(summary(job("owl")))

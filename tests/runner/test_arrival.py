@@ -6,7 +6,10 @@ import json
 
 import pytest
 
+from batchgen.api import Settings, plan
 from batchgen.errors import ExitCode, Mistake
+from batchgen.journal import Journal, log
+from batchgen.manifest import load
 from batchgen.sandbox import Answer, CutShort, Faults, Point, Rule
 
 pytestmark = pytest.mark.looptime
@@ -27,6 +30,26 @@ async def test_what_could_not_be_saved_is_not_bought(rehearsal):
     assert rehearsal.bill is None
     (rehearsal.output / "owl.mp4").unlink()
     assert (await rehearsal.run()).exit_code is ExitCode.DONE
+
+
+async def test_a_folded_batch_is_looked_at_rerun_and_mended(rehearsal, monkeypatch):
+    """A run leaves a fold, as after a hundred thousand jobs: the next ones start from it, send
+    nothing, and still see what is missing."""
+    monkeypatch.setattr(log, "FOLDED_FROM", 1)
+    await rehearsal.run(ONE)
+    with Journal.peek(rehearsal.output) as journal:
+        replayed = len(list(journal.replay()))
+    manifest, settings = load(rehearsal.folder / "film.yaml"), Settings(sandbox=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "replay", lambda _, after=0: iter(range(after, replayed)))
+        (seen,) = plan(manifest, settings).jobs
+    assert (seen.state, seen.files) == ("done", ("owl.mp4",))
+    again = await rehearsal.run()
+    assert again.nothing_done
+    (rehearsal.output / "owl.mp4").unlink()
+    third = await rehearsal.run()
+    assert (third.exit_code, third.submitted, third.saved) == (ExitCode.DONE, 0, 1)
+    assert rehearsal.bill.tasks_created == 1
 
 
 async def test_a_lost_journal_does_not_buy_everything_again(rehearsal):

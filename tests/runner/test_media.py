@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batchgen.catalog import Measured, Media, Request, Way, load
-from batchgen.runner.media import ways
+from batchgen.runner.needs import ways
 
 
 @pytest.mark.parametrize("keys", [("img_url", "audio_url"), ("audio_url", "img_url")])

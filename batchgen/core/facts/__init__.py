@@ -13,7 +13,7 @@ Rules of this file:
 A new kind of fact is a new class here and a row in the table of ``lifecycle`` (of ``needs`` for
 what jobs need before they are sent).
 
-``run``, ``needs`` and ``jobs`` hold the facts about these.
+``run``, ``needs`` and ``jobs`` hold the facts about these, ``shape`` says what each of them is.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ from typing import Any
 
 from batchgen.core.facts.needs import Need
 from batchgen.core.facts.run import Fact
+from batchgen.core.facts.shape import fact
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class JobFact(Fact):
     """A fact about one job."""
 
@@ -21,7 +22,7 @@ class JobFact(Fact):
         return f"job/{self.job}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Wanted(JobFact):
     """The manifest asks for this job, with this request; not paid for yet.
 
@@ -45,12 +46,12 @@ class Wanted(JobFact):
     """The most that its results may take on disk."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Withdrawn(JobFact):
     """The manifest no longer asks for this job, and nothing was paid for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Barred(JobFact):
     """Something that the job needs cannot be had: it is not sent, and nothing was paid for it."""
 
@@ -58,14 +59,14 @@ class Barred(JobFact):
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class AttemptFact(JobFact):
     """A fact about one paid attempt at a job; attempts count from 1."""
 
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class SubmitStarted(AttemptFact):
     """The request is about to leave: from here on the service may have it.
 
@@ -76,7 +77,7 @@ class SubmitStarted(AttemptFact):
     service_time: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Submitted(AttemptFact):
     """The service made a task of it."""
 
@@ -84,7 +85,7 @@ class Submitted(AttemptFact):
     request_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Deferred(AttemptFact):
     """The service surely did not take the request; it may be sent again after ``until``."""
 
@@ -93,7 +94,7 @@ class Deferred(AttemptFact):
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Refused(AttemptFact):
     """The service surely did not take the request, and never will.
 
@@ -105,7 +106,7 @@ class Refused(AttemptFact):
     sent: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class SubmitLost(AttemptFact):
     """Nobody knows whether the service took the request."""
 
@@ -115,7 +116,7 @@ class SubmitLost(AttemptFact):
 # -- a request in doubt ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class SoughtInVain(AttemptFact):
     """The service's list did not settle the doubt; it is asked again, not before ``until``.
 
@@ -130,7 +131,7 @@ class SoughtInVain(AttemptFact):
     """The list was not to be had, or not up to date: it proves nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Adopted(AttemptFact):
     """The list has the task that the lost answer would have named."""
 
@@ -138,21 +139,21 @@ class Adopted(AttemptFact):
     request_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class FoundAbsent(AttemptFact):
     """The service surely made no task of the request, or one that failed: it may be sent again."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Held(AttemptFact):
     """The list cannot settle the doubt: a person must decide. The next run looks again."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Renewed(AttemptFact):
     """The job is to be bought again, whatever has come, or may yet come, of this attempt: a person
     wants it, or a journal that was made anew tells of a later attempt.
@@ -164,7 +165,7 @@ class Renewed(AttemptFact):
 # -- a task ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class RenderingStarted(AttemptFact):
     """The task was first seen running."""
 
@@ -178,7 +179,7 @@ class ResultRef:
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Rendered(AttemptFact):
     """The results were made; they wait at the service until ``expires``."""
 
@@ -196,7 +197,7 @@ class Rendered(AttemptFact):
     """When the service began to render it, by its clock; None where it did not say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class TaskFailed(AttemptFact):
     """The task failed at the service; failed tasks are not billed."""
 
@@ -204,7 +205,7 @@ class TaskFailed(AttemptFact):
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Requeued(AttemptFact):
     """The failed job gets another paid attempt, not before ``until``."""
 
@@ -212,7 +213,7 @@ class Requeued(AttemptFact):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class TaskCanceled(AttemptFact):
     """Somebody cancelled the task at the service; it is not billed.
 
@@ -222,7 +223,7 @@ class TaskCanceled(AttemptFact):
     asked: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Parked(AttemptFact):
     """It does not get on by itself: nothing moves, a name is taken, what comes is no result. A
     person should look, and the next run will too.
@@ -231,24 +232,24 @@ class Parked(AttemptFact):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Unparked(AttemptFact):
     """A new run looks at the task again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Reopened(AttemptFact):
     """A new run goes on with a task that was seen to succeed: with its results and its sidecar."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Lost(AttemptFact):
     """The service does not know the task, though it said it made it; a later run asks again."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Expired(AttemptFact):
     """The results were paid for and can no longer be fetched."""
 
@@ -258,14 +259,14 @@ class Expired(AttemptFact):
 # -- one result of a job -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class ResultFact(AttemptFact):
     """A fact about one result of an attempt; ``index`` counts from 0, by place in the answer."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class FetchDeferred(ResultFact):
     """The download broke; it goes on after ``until``."""
 
@@ -273,7 +274,7 @@ class FetchDeferred(ResultFact):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class LinkStale(ResultFact):
     """The result's URL leads nowhere; the task is asked for it anew, not before ``until``."""
 
@@ -281,30 +282,30 @@ class LinkStale(ResultFact):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Saved(ResultFact):
     """The result lies whole and durable under its final name; ``file`` is what was measured."""
 
     file: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Sealed(AttemptFact):
     """The sidecar lies durable beside all the results asked for: the job is done."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class SealedInPart(AttemptFact):
     """The sidecar lies durable beside the results that there are: some were not made, or lost."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class ResultsVanished(AttemptFact):
     """Results that were saved are no longer in the tree: they are fetched again while they live."""
 
     indexes: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class SidecarVanished(AttemptFact):
     """The sidecar is no longer in the tree; it is written again from the journal."""

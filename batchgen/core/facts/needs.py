@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from batchgen.core.facts.run import Fact
+from batchgen.core.facts.shape import fact
 
 UPLOAD, CHECK = "upload", "check"
 
@@ -26,7 +27,7 @@ class Need:
     """The most that meeting it once can cost."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class NeedFact(Fact):
     """A fact about what jobs need."""
 
@@ -39,14 +40,14 @@ class NeedFact(Fact):
         return f"{self.kind}/{self.account}/{self.model}/{self.content}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class UploadFact(NeedFact):
     """A fact about a file's way to the service."""
 
     kind: ClassVar[str] = UPLOAD
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class Uploaded(UploadFact):
     """The file lies at the service until ``ends``; requests name it by its ``url`` (``oss://``)."""
 
@@ -54,7 +55,7 @@ class Uploaded(UploadFact):
     ends: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class UploadDeferred(UploadFact):
     """The upload broke, or had to wait; it is made anew after ``until``.
 
@@ -66,7 +67,7 @@ class UploadDeferred(UploadFact):
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class UploadRefused(UploadFact):
     """The service does not take this file, or has not for so often that this run gives it up."""
 
@@ -74,21 +75,21 @@ class UploadRefused(UploadFact):
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class CheckFact(NeedFact):
     """A fact about the inspection of an input, which costs a little."""
 
     kind: ClassVar[str] = CHECK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class CheckStarted(CheckFact):
     """The question is about to leave; from here on it may cost ``price``."""
 
     price: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class CheckPassed(CheckFact):
     """The service says that the input is good, for ``cost``.
 
@@ -100,7 +101,7 @@ class CheckPassed(CheckFact):
     final: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class CheckFailed(CheckFact):
     """The service says that the input is not good, for ``cost``; ``final`` as in CheckPassed."""
 
@@ -110,7 +111,7 @@ class CheckFailed(CheckFact):
     final: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class CheckDeferred(CheckFact):
     """The service surely did not take the question; it is asked anew after ``until``.
 
@@ -122,7 +123,7 @@ class CheckDeferred(CheckFact):
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class CheckLost(CheckFact):
     """No answer came: it may have been billed, and is asked anew after ``until``."""
 
@@ -130,7 +131,7 @@ class CheckLost(CheckFact):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fact
 class CheckRefused(CheckFact):
     """The service does not inspect this input; nothing was billed for the refusal."""
 
