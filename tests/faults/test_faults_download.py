@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.api import Run, Settings
+from batchgen.artifacts import part as unfinished
 from batchgen.core.facts import FetchDeferred
 from batchgen.dashscope.downloads import Downloader
 from batchgen.errors import ExitCode
@@ -361,14 +362,26 @@ DEATHS = {
     "before the part goes": ("unlink", ".part", False),
     "before the note goes": ("unlink", ".note", False),
 }
+AT_ONCE = [
+    "before the bytes are durable",
+    "before the name",
+    "after the name",
+    "before the part goes",
+]
+"""Of a result that is written in one go, after its receipt."""
 
 
 @pytest.mark.fault(10, 11, 12)
-@pytest.mark.parametrize("death", DEATHS)
-async def test_what_has_come_whole_is_never_fetched_again(rehearsal, monkeypatch, death):
-    """Wherever the run died after the last byte: the next one asks the store for nothing, proves
-    what lies there, publishes it and writes the sidecar; nothing is bought, nothing is left over.
+@pytest.mark.parametrize(
+    ("death", "held"),
+    [*((death, 1) for death in DEATHS), *((death, unfinished.HELD) for death in AT_ONCE)],
+)
+async def test_what_lies_there_whole_is_never_fetched_again(rehearsal, monkeypatch, death, held):
+    """Wherever the run died after the last byte was written, piece by piece or in one go: the next
+    one asks the store for nothing, proves what lies there, publishes it and writes the sidecar;
+    nothing is bought, nothing is left over.
     """
+    monkeypatch.setattr(unfinished, "HELD", held)
     function, name, after = DEATHS[death]
     await die(rehearsal, monkeypatch, function, name, after=after)
     assert "owl.json" not in files(rehearsal.output)
