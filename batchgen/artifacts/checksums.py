@@ -44,8 +44,8 @@ class Crc64:
         for at in range(0, len(view), _CHUNK):
             chunk = view[at : at + _CHUNK]
             head = struct.pack(">BH", 2 if self._wrapped else 1, len(chunk) - 1)
-            self._decoder.decompress(head)
-            self._decoder.decompress(chunk)
+            # In one call: each lets go of the interpreter's lock, and has to wait for it again.
+            self._decoder.decompress(b"".join((head, chunk)))
             self._wrapped += len(head) + len(chunk)
 
     def matches(self, expected: int) -> bool:

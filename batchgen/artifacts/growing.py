@@ -35,7 +35,8 @@ class Growing(BufferedRandom):
 
     def writelines(self, lines: Iterable[Any]) -> None:
         """Append pieces; all of them have gone to the system when it returns."""
-        for piece in lines:
-            self.write(piece)
-            self.digest.update(piece)
+        # As one, since each call lets go of the interpreter's lock, and has to wait for it again.
+        content = b"".join(lines)
+        self.write(content)
         self.flush()
+        self.digest.update(content)
