@@ -3,8 +3,10 @@
     names       is an id a safe file name, what are a job's files called, which names collide
     tree        one batch's folder: publishing without overwriting, sidecars, what is missing
     part        an unfinished download: resumed, hashed as it comes, durable before it is published
+    growing     its file
+    publishing  from a part to a result under its final name
     notes       what is known of bytes on the disk, for whoever comes after a crash
-    checksums   a file held against the MD5 or CRC-64 that its store gives
+    checksums   bytes held against the MD5 or CRC-64 that their store gives
     placing     a final name, without overwriting
     media       what a media file is and whether it is whole (pictures, mp4, avi, sounds,
                 measured)
@@ -16,11 +18,10 @@ A result's way, each step durable before the next::
     with Tree(Path("output"), "detective") as tree:
         part = tree.part("fox.mp4.0385dc79")
         async with part:                                 # hashes what an earlier run left
-            await part.restart(note)                     # ... or begins with other bytes
+            await part.restart(note, crc64=crc64)        # ... or begins with other bytes
             await part.write(chunk)                      # ... as often as bytes come
-            await part.finish()
-        measured = await part.measure(crc64=crc64)       # NotMedia: an error page, a cut file
-        published = await tree.publish(part, "fox.mp4")  # Occupied: somebody else's file
+            # NotMedia: an error page, a cut file. Occupied: somebody else's file.
+            published, measured = await tree.keep(part, lambda measured: "fox.mp4")
         entry = {**published.as_json(), **measured.as_json()}
         await tree.write_sidecar("fox", sidecar(job="fox", files=[entry], ...))
 
@@ -46,14 +47,15 @@ if TYPE_CHECKING:
     from batchgen.artifacts.measured import Measured, NotMedia
     from batchgen.artifacts.media import measure, measure_input
     from batchgen.artifacts.part import Part
-    from batchgen.artifacts.tree import Occupied, Published, Tree
+    from batchgen.artifacts.publishing import Occupied, Published
+    from batchgen.artifacts.tree import Tree
 
 _HOMES = {
     "Measured": "measured",
     "NotMedia": "measured",
-    "Occupied": "tree",
+    "Occupied": "publishing",
     "Part": "part",
-    "Published": "tree",
+    "Published": "publishing",
     "Tree": "tree",
     "measure": "media",
     "measure_input": "media",

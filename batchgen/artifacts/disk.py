@@ -138,6 +138,13 @@ def pieces(fd: int) -> Iterator[bytes]:
         at += len(piece)
 
 
+def write_all(fd: int, content: bytes) -> None:
+    """Write every byte, however many calls the system makes of it."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
 def size_of(name: str, folder: int) -> int | None:
     """Return the size of a regular file in bytes; None if there is no such file."""
     try:

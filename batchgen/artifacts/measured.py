@@ -69,11 +69,25 @@ class Source:
         """Return exactly the bytes ``at .. at + count``; `NotMedia` if they are not all there."""
         if count > MAX_READ:
             raise NotMedia(f"a part of {count} bytes where a small one belongs")
-        found = os.pread(self._fd, count, at) if at + count <= self.size else b""
+        found = self._pread(count, at) if at + count <= self.size else b""
         if len(found) < count:
             raise NotMedia(f"cut: it ends after {self.size} bytes, before all that it announces")
         return found
 
     def head(self, count: int) -> bytes:
         """Return the first bytes, fewer if the file is shorter."""
-        return os.pread(self._fd, count, 0)
+        return self._pread(count, 0)
+
+    def _pread(self, count: int, at: int) -> bytes:
+        return os.pread(self._fd, count, at)
+
+
+class InMemory(Source):
+    """The bytes of a file that is not on the disk yet."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.size = len(content)
+
+    def _pread(self, count: int, at: int) -> bytes:
+        return self._content[at : at + count]

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable, Mapping
 
 from batchgen.artifacts.avi import measure_avi
-from batchgen.artifacts.measured import Measured, NotMedia, Source
+from batchgen.artifacts.measured import InMemory, Measured, NotMedia, Source
 from batchgen.artifacts.mp4 import measure_mp4
 from batchgen.artifacts.pictures import (
     measure_bmp,
@@ -63,6 +63,11 @@ def measure(source: str | os.PathLike[str] | int) -> Measured:
         os.close(fd)
 
 
+def measure_bytes(content: bytes) -> Measured:
+    """Measure what a file will hold; as `measure`."""
+    return _read(InMemory(content), _RESULTS)
+
+
 def measure_input(fd: int) -> Measured:
     """Measure an open file that is to be sent: also BMP, TIFF, AVI, WAV and MP3, which no
     model makes.
@@ -93,7 +98,10 @@ _INPUTS: Mapping[_Test, _Reader] = {
 def _measure(fd: int, readers: Mapping[_Test, _Reader]) -> Measured:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         raise NotMedia("a folder or a device, no file")
-    source = Source(fd)
+    return _read(Source(fd), readers)
+
+
+def _read(source: Source, readers: Mapping[_Test, _Reader]) -> Measured:
     head = source.head(_HEAD)
     for begins_like, reader in readers.items():
         if begins_like(head):

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from batchgen.artifacts.disk import open_file, reading, unlink_if_there
+from batchgen.artifacts.disk import open_file, reading, unlink_if_there, write_all
 
 _MAX_BYTES = 1 << 16
 
@@ -37,7 +37,8 @@ def write_whole(temporary: str, folder: int, content: bytes) -> None:
     """Put durable bytes under a name of our own, over what a crash has left there."""
     unlink_if_there(temporary, folder)
     fd = open_file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, folder)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
+    try:
+        write_all(fd, content)
         os.fsync(fd)
+    finally:
+        os.close(fd)

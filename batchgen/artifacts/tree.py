@@ -6,8 +6,8 @@ Rules of this file:
   before the next begins. So a final name means a whole file, and a sidecar means its results.
 - A name is taken without overwriting (a hard link fails where a name exists). What stands there
   already is ours only if it proves so: a result by the same bytes, a sidecar by its own words.
-- Before a result gets its name, a receipt says which part's bytes it will hold. It stays until the
-  sidecar is there: whoever died in between finds the result again without a download.
+- Nobody else writes among the parts, so what lies there is known after one look, and what does not
+  lie there is not looked for.
 - Every file is reached from folders opened once, without following a link; nobody who swaps a
   folder for a link during a run leads a byte elsewhere.
 - The disk is waited for in a few threads of our own, so that a hanging disk does not hold up the
@@ -18,13 +18,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +34,6 @@ from batchgen.artifacts.disk import (
     make_folders,
     open_root,
     open_subfolder,
-    pieces,
     reading,
     size_of,
     translated,
@@ -45,11 +42,17 @@ from batchgen.artifacts.disk import (
 from batchgen.artifacts.measured import Measured
 from batchgen.artifacts.media import measure
 from batchgen.artifacts.names import sidecar_name
-from batchgen.artifacts.notes import read_note, write_note, write_whole
+from batchgen.artifacts.notes import write_whole
 from batchgen.artifacts.part import Part
 from batchgen.artifacts.placing import Placing, is_stale_probe
+from batchgen.artifacts.publishing import (
+    Occupied,
+    Published,
+    Publisher,
+    file_name,
+    receipt_name,
+)
 from batchgen.artifacts.sidecar import canonical, parsed, same_job
-from batchgen.errors import MachineError
 
 _T = TypeVar("_T")
 
@@ -60,30 +63,6 @@ _PAUSES = (1.0, 5.0, 25.0, 60.0)
 """Seconds."""
 _FEW_INODES = 64
 """With fewer left, no result is sure to get its file, its note and its sidecar."""
-
-
-class Occupied(MachineError):
-    """A name that a result or sidecar needs belongs to something else; nothing was overwritten."""
-
-    def __init__(self, path: Path, what: str) -> None:
-        super().__init__(
-            f"{path} is in the way: {what}.",
-            hint="Move it elsewhere and run again; what was downloaded is kept until then.",
-        )
-        self.path = path
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A result under its final name. ``sha256`` is hexadecimal."""
-
-    path: Path
-    bytes: int
-    sha256: str
-
-    def as_json(self) -> dict[str, Any]:
-        """Return how a sidecar names the file: its path is relative to the sidecar."""
-        return {"path": self.path.name, "bytes": self.bytes, "sha256": self.sha256}
 
 
 class Tree:
@@ -98,7 +77,7 @@ class Tree:
         A small file proves that the folder can be written to. A symbolic link on the way to
         ``root`` is followed, for the user put it there; one below it is refused.
         """
-        self.folder = root.absolute() / _file_name(name)
+        self.folder = root.absolute() / file_name(name)
         self._private_folder = self.folder / ".batchgen"
         with ExitStack() as opened:
             make_folders(self.folder.parent)
@@ -113,6 +92,11 @@ class Tree:
             opened.callback(os.close, self._parts)
             with translated("write to", self.folder):
                 self._placing = Placing.between(self._parts, self._folder)
+            self._lying: set[str] = set()
+            self._has_looked = False
+            self._publisher = Publisher(
+                self.folder, self._folder, self._parts, self._placing, self._lying
+            )
             self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="batchgen-disk")
             # Called first: no thread may meet a closed folder.
             opened.callback(self._executor.shutdown)
@@ -138,8 +122,12 @@ class Tree:
 
     def part(self, name: str) -> Part:
         """Return the unfinished file ``name``, which may be there from an earlier run."""
-        path = self._parts_folder / f"{_file_name(name)}.part"
-        return Part(path, self._parts, self._executor)
+        path = self._parts_folder / f"{file_name(name)}.part"
+        if not self._has_looked:  # not sooner: another run may have had the folder until just now
+            with translated("look at", self._parts_folder):
+                self._lying.update(os.listdir(self._parts))  # noqa: PTH208 - it has no path
+            self._has_looked = True
+        return Part(path, self._parts, self._executor, self._lying)
 
     def free(self) -> int | None:
         """Return the bytes that this process may still write here; None where nobody knows.
@@ -160,12 +148,29 @@ class Tree:
             await self._run(self._sweep, frozenset(jobs))
 
     async def recall(self, part: Part, name: str) -> Published | None:
-        """Return the result that a part was published as before the program died; None if it was
-        not, or if it is no longer what it was.
+        """Return the result that a part was published as, or was about to be, before the program
+        died; None if it was not, or if it is no longer what it was. Raises `Occupied`.
         """
-        path = self.folder / _file_name(name)
+        path = self.folder / file_name(name)
+        if receipt_name(name) not in self._lying:
+            return None
         with translated("read", path):
-            return await self._run(self._recall, part, path)
+            return await self._run(self._publisher.recall, part, path)
+
+    async def keep(
+        self, part: Part, name_of: Callable[[Measured], str]
+    ) -> tuple[Published, Measured]:
+        """Finish, measure and publish an open part under the name that what it is asks for; of a
+        small one, in one go.
+
+        Raises `NotMedia` as `Part.measure` does, and what ``name_of`` raises; `Occupied` as
+        `publish` does. Either way the part is closed, and its bytes are on the disk.
+        """
+        held = part.taken_whole()
+        if held is None:
+            await part.finish()
+        with translated("publish", part.path):
+            return await self._run(self._publisher.keep, part, held, name_of)
 
     async def publish(self, part: Part, name: str) -> Published:
         """Give a finished part its final name, durably.
@@ -175,19 +180,19 @@ class Tree:
         """
         if part.sha256 is None:
             raise RuntimeError(f"{part!r} is not finished")
-        path = self.folder / _file_name(name)
+        path = self.folder / file_name(name)
         with translated("publish", path):
-            return await self._run(self._publish, part, path, part.sha256)
+            return await self._run(self._publisher.publish, part, path, part.sha256)
 
     async def checksum(self, name: str) -> Published | None:
         """Hash what stands under a final name; None if there is no such regular file."""
-        path = self.folder / _file_name(name)
+        path = self.folder / file_name(name)
         with translated("read", path):
-            return await self._run(self._checksum, path)
+            return await self._run(self._publisher.checksum, path, self._folder)
 
     async def measure(self, name: str) -> Measured:
         """Measure what stands under a final name. Raises `NotMedia`."""
-        with translated("read", self.folder / _file_name(name)):
+        with translated("read", self.folder / file_name(name)):
             return await self._run(self._measure, name)
 
     async def write_sidecar(self, job_id: str, document: Mapping[str, Any]) -> None:
@@ -195,19 +200,19 @@ class Tree:
 
         Replaces only a sidecar of the same manifest and job; raises `Occupied` for anything else.
         """
-        path = self.folder / _file_name(sidecar_name(job_id))
+        path = self.folder / file_name(sidecar_name(job_id))
         with translated("write", path):
             await self._run(self._write_sidecar, path, document)
 
     async def read_sidecar(self, job_id: str) -> dict[str, Any] | None:
         """Return a job's sidecar; None if there is none that batchgen wrote."""
-        path = self.folder / _file_name(sidecar_name(job_id))
+        path = self.folder / file_name(sidecar_name(job_id))
         with translated("read", path):
             return parsed(await self._run(self._standing, path.name))
 
     async def set_aside(self, name: str) -> Path | None:
         """Move a file that is to be made anew to ``.batchgen/replaced``; None if there is none."""
-        path = self.folder / _file_name(name)
+        path = self.folder / file_name(name)
         with translated("move", path):
             return await self._run(self._set_aside, path)
 
@@ -229,32 +234,6 @@ class Tree:
             except (FileNotFoundError, NotADirectoryError):
                 return False
 
-    def _publish(self, part: Part, path: Path, sha256: str) -> Published:
-        receipt = {"part": part.path.name, "sha256": sha256}
-        write_note(_receipt_name(path.name), self._parts, receipt)
-        if self._placing.place(part.path.name, path.name):
-            published = Published(path, size_of(path.name, self._folder) or 0, sha256)
-        else:
-            published = self._adopted(path, sha256)
-        return self._settled(published, part)
-
-    def _settled(self, published: Published, part: Part) -> Published:
-        os.fsync(self._folder)
-        # Two folders are not durable in the order of their changes: the part goes when the name
-        # is safe, not before.
-        unlink_if_there(part.path.name, self._parts)
-        unlink_if_there(part.note_name, self._parts)
-        return published
-
-    def _recall(self, part: Part, path: Path) -> Published | None:
-        receipt = read_note(_receipt_name(path.name), self._parts)
-        if receipt is None or receipt.get("part") != part.path.name:
-            return None
-        standing = self._checksum(path)
-        if standing is None or standing.sha256 != receipt.get("sha256"):
-            return None
-        return self._settled(standing, part)
-
     def _sweep(self, jobs: frozenset[str]) -> None:
         for name in os.listdir(self._parts):  # noqa: PTH208 - a folder that is open has no path
             ends = (at for at, character in enumerate(name) if character in "-.")
@@ -263,30 +242,10 @@ class Tree:
             is_ours = size_of(name, self._parts) is not None
             if is_ours and not any(name[:at] in jobs for at in ends):
                 unlink_if_there(name, self._parts)
+                self._lying.discard(name)
         for folder in (self._parts, self._folder):
             for name in filter(is_stale_probe, os.listdir(folder)):  # noqa: PTH208 - likewise
                 unlink_if_there(name, folder)
-
-    def _adopted(self, path: Path, sha256: str) -> Published:
-        """Return what stands under a name if it is the same result; else it is `Occupied`."""
-        standing = self._checksum(path)
-        if standing is None:
-            raise Occupied(path, "it is no regular file")
-        if standing.sha256 != sha256:
-            raise Occupied(path, "it holds other bytes than the result")
-        with reading(path.name, self._folder) as fd:
-            os.fsync(fd)
-        return standing
-
-    def _checksum(self, path: Path) -> Published | None:
-        if size_of(path.name, self._folder) is None:
-            return None
-        digest, size = hashlib.sha256(), 0
-        with reading(path.name, self._folder) as fd:
-            for piece in pieces(fd):
-                digest.update(piece)
-                size += len(piece)
-        return Published(path, size, digest.hexdigest())
 
     def _measure(self, name: str) -> Measured:
         with reading(name, self._folder) as fd:
@@ -300,8 +259,9 @@ class Tree:
             self._replace(path, content, taken=standing is not None)
         os.fsync(self._folder)
         unlink_if_there(f"{path.name}.tmp", self._parts)
-        for file in document.get("files", ()):
-            unlink_if_there(_receipt_name(file["path"]), self._parts)
+        for receipt in (receipt_name(file["path"]) for file in document.get("files", ())):
+            unlink_if_there(receipt, self._parts)
+            self._lying.discard(receipt)
 
     def _standing(self, name: str) -> bytes | None:
         """Return what stands under a sidecar's name, as far as a sidecar can be long."""
@@ -346,13 +306,3 @@ class Tree:
                     raise
             await asyncio.sleep(pause)
         return await in_thread(self._executor, function, *arguments)
-
-
-def _receipt_name(name: str) -> str:
-    return f"{_file_name(name)}.receipt"
-
-
-def _file_name(name: str) -> str:
-    if not name or name.startswith(".") or "/" in name or "\0" in name:
-        raise ValueError(f"{name!r} is no name of a file in a batch's folder")
-    return name

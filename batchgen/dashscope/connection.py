@@ -125,13 +125,10 @@ class Connection:
         self._workspace = workspace
         self._connect = connect
         self._renew = renew
+        self.endpoint = fingerprint(base_url, key)
+        """A fingerprint of the host, and of the key that is used now."""
         self.service_time: float | None = None
         """What the service's clock showed in its newest answer."""
-
-    @property
-    def endpoint(self) -> str:
-        """A fingerprint of the host, and of the key that is used now."""
-        return fingerprint(self._base_url, self._key)
 
     async def __aenter__(self) -> Self:
         tracing = aiohttp.TraceConfig()
@@ -228,6 +225,7 @@ class Connection:
         if self._key is refused:
             found = await asyncio.get_running_loop().run_in_executor(None, self._renew)
             self._key = found or refused
+            self.endpoint = fingerprint(self._base_url, self._key)
         return self._key.reveal() != refused.reveal()
 
     def _note_time(self, response: aiohttp.ClientResponse) -> None:

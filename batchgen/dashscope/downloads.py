@@ -33,7 +33,8 @@ from batchgen.dashscope.pages import ERROR_PAGES, page_words
 from batchgen.dashscope.transport import FAILURES, describe, out_of_handles
 
 _HOPS = 3
-_CHUNK = 2**20
+_BUFFER = 2**20
+"""Bytes that a connection may have read ahead."""
 _STALE = {401, 403, 404, 410}
 _REDIRECTIONS = {301, 302, 303, 307, 308}
 
@@ -104,7 +105,7 @@ class Downloader:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
-            read_bufsize=_CHUNK,
+            read_bufsize=_BUFFER,
             timeout=aiohttp.ClientTimeout(
                 total=None, connect=self._pace.connect, sock_read=self._pace.silence
             ),
@@ -226,11 +227,11 @@ class _Transfer:
         while True:
             asked = clock()
             try:
-                chunk = await response.content.read(_CHUNK)
+                chunk, ends_a_chunk = await response.content.readchunk()
             except FAILURES as error:
                 words = describe(error, response.url.host or "")
                 raise _Failed(FailureKind.RETRY, words) from None
-            if not chunk:
+            if not chunk and not ends_a_chunk:
                 return
             if self._offset + len(chunk) > max_bytes:
                 raise _Failed(FailureKind.REFUSED, f"more than {max_bytes} bytes")

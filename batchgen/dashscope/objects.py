@@ -6,6 +6,7 @@ Rules of this file:
   continued.
 - Length and checksums are those of the whole object, also in an answer that holds a part of it
   (Check data integrity by using CRC-64, 2025-10-11).
+- One checksum is enough, and the CRC-64 costs least: an MD5 counts only where there is none.
 - The ETag of an object that was put in one piece is the MD5 of its content; of others it is not
   (GetObject, Response headers). So it counts as a checksum only where the store sends no other.
 """
@@ -44,7 +45,7 @@ class Version:
         """What the headers of an answer with the whole object say; ``length`` is its body's."""
         etag = headers.get("ETag", "")
         crc64 = _crc64(headers.get("x-oss-hash-crc64ecma", ""))
-        md5 = _md5(headers.get("Content-MD5", ""))
+        md5 = _md5(headers.get("Content-MD5", "")) if crc64 is None else None
         if md5 is None and crc64 is None and headers.get("x-oss-object-type") == "Normal":
             named = _MD5_ETAG.fullmatch(etag)
             md5 = named[1].lower() if named else None

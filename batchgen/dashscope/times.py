@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 from batchgen.dashscope.documents import text_at
@@ -32,6 +33,7 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, until - date) if until is not None and date is not None else None
 
 
+@lru_cache(maxsize=16)  # many answers are made within one second
 def _http_date(text: str) -> float | None:
     try:
         moment = parsedate_to_datetime(text)

@@ -36,20 +36,29 @@ def read_extent(path: Path, origin: str | None) -> int:
 
 
 class Extent:
-    """Writes down how far the journal at ``path`` goes."""
+    """Writes down how far the journal at ``path`` goes. It stays open from one commit to the next.
+
+    A disk that refuses takes a witness, no fact.
+    """
 
     def __init__(self, path: Path, origin: str) -> None:
         self._path = extent_of(path)
         self._origin = origin
+        self._descriptor: int | None = None
 
     def note(self, seq: int) -> None:
-        """The facts up to this number are durable. A disk that refuses takes a witness, no fact."""
+        """The facts up to this number are durable."""
+        # Of one width, so that it is overwritten in place, which needs no space.
+        text = f"{self._origin} {seq:0{_WIDTH}d}".encode()
         with suppress(OSError):
-            # Of one width, so that it is overwritten in place, which needs no space.
-            text = f"{self._origin} {seq:0{_WIDTH}d}".encode()
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                os.pwrite(descriptor, text, 0)
-                os.ftruncate(descriptor, len(text))
-            finally:
-                os.close(descriptor)
+            if self._descriptor is None:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+                self._descriptor = os.open(self._path, flags, 0o600)
+                os.ftruncate(self._descriptor, len(text))
+            os.pwrite(self._descriptor, text, 0)
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)

@@ -171,6 +171,7 @@ class Journal:
     def close(self) -> None:
         """Finish the commit under way, close the file and let the next run have the batch."""
         self._writer.shutdown()
+        self._extent.close()
         # The last connection to close folds the -wal file into the journal. No checkpoint of our
         # own: it would wait for whoever is looking, and nothing is lost without it.
         try:
@@ -359,15 +360,17 @@ class Journal:
         chain: Chain,
     ) -> None:
         insert = self._database.executemany
-        documents = ((identity, dump(document)) for identity, document in requests.items())
-        insert(
-            "INSERT INTO request VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            ((*request, seal(*request)) for request in documents),
-        )
-        insert(
-            "INSERT OR REPLACE INTO link VALUES (?, ?, ?, ?, ?)",
-            ((*key, url, seal(*key, url)) for key, url in links.items()),
-        )
+        if requests:
+            documents = ((identity, dump(document)) for identity, document in requests.items())
+            insert(
+                "INSERT INTO request VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                ((*request, seal(*request)) for request in documents),
+            )
+        if links:
+            insert(
+                "INSERT OR REPLACE INTO link VALUES (?, ?, ?, ?, ?)",
+                ((*key, url, seal(*key, url)) for key, url in links.items()),
+            )
         insert("INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", chain.extend(facts))
         self._database.execute("UPDATE head SET seq = ?, checksum = ?", (chain.seq, chain.checksum))
         for fact in facts:

@@ -73,23 +73,28 @@ class Fetcher:
         # Tied to the task, or to the moment of a request that was answered with the result: what
         # lies whole under this name can be nobody else's.
         part = self._tree.part(f"{name}.{_digest(job.task_id or repr(job.submitted_at))}")
-        if published := await self._tree.recall(part, name):
-            return self._saved(job, index, published, await self._tree.measure(name))
+        try:
+            if published := await self._tree.recall(part, name):
+                return self._saved(job, index, published, await self._tree.measure(name))
+        except Occupied as error:
+            return self._parked(job, f"{error.message} {error.hint}")
         version = Version.of_note(await part.note())
-        if version and await part.size() == version.bytes:
-            if measured := await self._whole(part, version, model):
-                return await self._publish(job, index, part, measured)
-            version = None
+        if version is not None:
+            part.expect(md5=version.md5, crc64=version.crc64)
+            if await part.size() == version.bytes:
+                if saved := await self._taken_up(job, index, part, model):
+                    return saved
+                version = None
         if (url := self._links.get((job.id, job.attempt, index))) is None:
             return self._broken(job, index, _UNKNOWN, stale=True, wait=0.0, heard=None)
-        answer = await self._download(url, part, version, self._bound(job, model))
-        if isinstance(answer, DownloadFailed):
-            return self._after_failure(job, index, answer)
         try:
-            measured = await _proved(part, answer.version, model)
+            async with part:
+                answer = await self._download(url, part, version, self._bound(job, model))
+                if isinstance(answer, DownloadFailed):
+                    return self._after_failure(job, index, answer)
+                return await self._keep(job, index, part, model)
         except NotMedia as error:
             return await self._after_rubbish(job, index, part, error.reason)
-        return await self._publish(job, index, part, measured)
 
     def _name(self, job: Job, index: int, suffix: str) -> str:
         asked = self._errand.request(job).results
@@ -102,18 +107,27 @@ class Fetcher:
         worst = model.bytes(self._errand.request(job))
         return min(max(LEEWAY * worst, LEAST_BOUND), MAX_BYTES)
 
-    async def _whole(self, part: Part, version: Version, model: Model | None) -> Measured | None:
+    async def _taken_up(
+        self, job: Job, index: int, part: Part, model: Model | None
+    ) -> Outcome | None:
         """What an earlier run has fetched and could not publish; None if it is no result."""
-        async with part:
-            await part.finish()
         try:
-            return await _proved(part, version, model)
+            async with part:
+                return await self._keep(job, index, part, model)
         except NotMedia:
             return None
 
-    async def _publish(self, job: Job, index: int, part: Part, measured: Measured) -> Outcome:
+    async def _keep(self, job: Job, index: int, part: Part, model: Model | None) -> Outcome:
+        """Raises NotMedia for what is not the object it came from, or of another kind."""
+
+        def named(measured: Measured) -> str:
+            kind = measured.media_type.partition("/")[0]
+            if model and kind != model.kind:
+                raise NotMedia(f"it is {measured.media_type}, and {model.name} makes {model.kind}s")
+            return self._name(job, index, measured.suffix)
+
         try:
-            published = await self._tree.publish(part, self._name(job, index, measured.suffix))
+            published, measured = await self._tree.keep(part, named)
         except Occupied as error:
             return self._parked(job, f"{error.message} {error.hint}")
         return self._saved(job, index, published, measured)
@@ -127,20 +141,19 @@ class Fetcher:
         self, url: str, part: Part, version: Version | None, max_bytes: int
     ) -> Downloaded | DownloadFailed:
         async def begin(version: Version | None) -> None:
-            await part.restart(version.as_note() if version else None)
+            if version is None:
+                await part.restart()
+            else:
+                await part.restart(version.as_note(), md5=version.md5, crc64=version.crc64)
 
-        async with part:
-            answer = await self._downloader.download(
-                url,
-                offset=await part.size(),
-                version=version,
-                sink=part.write,
-                begin=begin,
-                max_bytes=max_bytes,
-            )
-            if isinstance(answer, Downloaded):
-                await part.finish()
-        return answer
+        return await self._downloader.download(
+            url,
+            offset=await part.size(),
+            version=version,
+            sink=part.write,
+            begin=begin,
+            max_bytes=max_bytes,
+        )
 
     async def _after_rubbish(self, job: Job, index: int, part: Part, why: str) -> Outcome:
         reason = f"what came is no result: {why}"
@@ -182,18 +195,6 @@ class Fetcher:
 
     def _parked(self, job: Job, reason: str) -> Outcome:
         return Outcome((f.Parked(**about(job, self._errand.clock.now()), reason=reason),))
-
-
-async def _proved(part: Part, version: Version, model: Model | None) -> Measured:
-    """Measure a part that is the object it came from, and of the kind that was asked for.
-
-    Raises NotMedia for anything else.
-    """
-    measured = await part.measure(md5=version.md5, crc64=version.crc64)
-    kind = measured.media_type.partition("/")[0]
-    if model and kind != model.kind:
-        raise NotMedia(f"it is {measured.media_type}, and {model.name} makes {model.kind}s")
-    return measured
 
 
 def _heard(failed: DownloadFailed) -> bool | None:

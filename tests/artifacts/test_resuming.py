@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.artifacts import NotMedia, Tree
-from batchgen.artifacts.checksums import Crc64
+from batchgen.artifacts import part as part_module
+from batchgen.artifacts.checksums import Digest
 from batchgen.errors import MachineError
 
 NOTE = {"etag": '"A1"', "bytes": 9, "md5": None, "crc64": 7}
@@ -29,8 +30,10 @@ class Space(NamedTuple):
     f_favail: int
 
 
-@pytest.fixture
-def tree(tmp_path):
+@pytest.fixture(params=[part_module.HELD, 1], ids=["in one go", "piece by piece"])
+def tree(tmp_path, request, monkeypatch):
+    """Small results are written in one go, others as they come: all holds for both."""
+    monkeypatch.setattr(part_module, "HELD", request.param)
     with Tree(tmp_path / "output", "detective") as opened:
         yield opened
 
@@ -45,10 +48,10 @@ def again(tree):
     return Tree(tree.folder.parent, tree.folder.name)
 
 
-async def finished(tree, content, note=NOTE, name="fox.mp4.0a"):
+async def finished(tree, content, note=NOTE, name="fox.mp4.0a", **checksums):
     part = tree.part(name)
     async with part:
-        await part.restart(note)
+        await part.restart(note, **checksums)
         await part.write(content)
         await part.finish()
     return part
@@ -67,10 +70,10 @@ def test_a_crc64_is_recognised_and_no_other(pieces, much, bit):
     pieces = [*pieces, bytes(much)]
     checksum = crc64_of(b"".join(pieces))
     for expected, matches in ((checksum, True), (checksum ^ 1 << bit, False)):
-        check = Crc64()
+        digest = Digest(crc64=expected)
         for piece in pieces:
-            check.update(piece)
-        assert check.matches(expected) is matches
+            digest.update(piece)
+        assert (digest.difference() is None) is matches
 
 
 @pytest.mark.fault(73)
@@ -78,14 +81,65 @@ async def test_flipped_bytes_are_no_result(tree, silent):
     """The container is whole and the length is right, and only the checksums tell."""
     checksum, flipped = crc64_of(silent), bytearray(silent)
     flipped[silent.index(b"mdat") + 100] ^= 1
-    part = await finished(tree, silent)
-    assert (await part.measure(crc64=checksum)).frames == 20
+    part = await finished(tree, silent, crc64=checksum)
+    assert (await part.measure()).frames == 20
     part = await finished(tree, flipped)
     assert (await part.measure()).frames == 20
+    part = await finished(tree, flipped, crc64=checksum)
     with pytest.raises(NotMedia, match="do not match their CRC-64"):
-        await part.measure(crc64=checksum)
+        await part.measure()
+    part = await finished(tree, flipped, md5="0" * 32, crc64=crc64_of(bytes(flipped)))
     with pytest.raises(NotMedia, match="do not match their MD5"):
-        await part.measure(md5="0" * 32, crc64=crc64_of(bytes(flipped)))
+        await part.measure()
+
+
+@pytest.mark.fault(9, 73)
+@pytest.mark.parametrize("changed", [False, True])
+async def test_what_an_earlier_run_has_left_is_held_against_the_checksums_too(
+    tree, silent, changed
+):
+    """Half of the bytes came in an earlier run; one that has changed since is found."""
+    half = len(silent) // 2
+    part = tree.part("fox.mp4.0a")
+    async with part:
+        await part.restart(NOTE)
+        await part.write(silent[: half - 1] + (b"?" if changed else silent[half - 1 : half]))
+    with again(tree) as later:
+        part = later.part("fox.mp4.0a")
+        part.expect(crc64=crc64_of(silent))
+        async with part:
+            await part.write(silent[half:])
+            await part.finish()
+        if changed:
+            with pytest.raises(NotMedia, match="do not match their CRC-64"):
+                await part.measure()
+        else:
+            assert (await part.measure()).frames == 20
+
+
+async def test_a_result_is_kept_under_the_name_that_it_asks_for(tree, silent):
+    """All at once: measured, named by what it is, published; and again what it held before."""
+    part = tree.part("fox.mp4.0a")
+    async with part:
+        await part.restart(NOTE, crc64=crc64_of(silent))
+        await part.write(silent)
+        published, measured = await tree.keep(part, lambda measured: f"fox{measured.suffix}")
+    assert (published.path.read_bytes(), published.bytes) == (silent, len(silent))
+    assert measured.frames == 20
+    assert parts(tree) == ["fox.mp4.receipt"]
+    assert await tree.recall(tree.part("fox.mp4.0a"), "fox.mp4") == published
+
+
+async def test_what_is_no_result_is_not_kept(tree):
+    """An error page stays among the parts, and has no name."""
+    part = tree.part("fox.mp4.0a")
+    async with part:
+        await part.restart(NOTE)
+        await part.write(b"<html>")
+        with pytest.raises(NotMedia, match="an HTML page"):
+            await tree.keep(part, lambda measured: f"fox{measured.suffix}")
+    assert parts(tree) == ["fox.mp4.0a.note", "fox.mp4.0a.part"]
+    assert part.path.read_bytes() == b"<html>"
 
 
 @pytest.mark.fault(9)
@@ -106,6 +160,7 @@ async def test_bytes_never_stand_under_the_note_of_others(tree, monkeypatch):
     """When another version begins, the old bytes have gone before its note is there, and its note
     is durable before its first byte.
     """
+    monkeypatch.setattr(part_module, "HELD", 1)
     part = tree.part("fox.mp4.0a")
     seen = []
     monkeypatch.setattr(os, "rename", seeing(seen, os.rename, part.path))
@@ -142,12 +197,14 @@ async def test_a_link_in_the_place_of_a_note_is_not_followed(tree, tmp_path):
     (tmp_path / "other").write_text('{"etag": "x"}')
     part = tree.part("fox.mp4.0a")
     part.path.with_suffix(".note").symlink_to(tmp_path / "other")
-    with pytest.raises(MachineError, match="symbolic link"):
-        await part.note()
-    async with part:
-        await part.restart(NOTE)
-    assert (tmp_path / "other").read_text() == '{"etag": "x"}'
-    assert await part.note() == NOTE
+    with again(tree) as later:
+        part = later.part("fox.mp4.0a")
+        with pytest.raises(MachineError, match="symbolic link"):
+            await part.note()
+        async with part:
+            await part.restart(NOTE)
+        assert (tmp_path / "other").read_text() == '{"etag": "x"}'
+        assert await part.note() == NOTE
 
 
 @pytest.mark.fault(12)
@@ -182,8 +239,9 @@ async def test_a_crash_right_after_the_name_leaves_nothing_to_do_but_to_tidy(tre
     published = await tree.publish(part, "fox.mp4")
     os.link(published.path, part.path)
     note.write_text("{}")
-    assert await tree.recall(tree.part("fox.mp4.0a"), "fox.mp4") == published
-    assert parts(tree) == ["fox.mp4.receipt"]
+    with again(tree) as later:
+        assert await later.recall(later.part("fox.mp4.0a"), "fox.mp4") == published
+        assert parts(later) == ["fox.mp4.receipt"]
 
 
 async def test_what_belongs_to_no_job_any_more_is_swept_away(tree):

@@ -36,7 +36,17 @@ REPEATED = 4
 """How often a point of one name counts: polls come as often as they please."""
 
 _RANDOM = re.compile(r"(?<=\.)[0-9a-f]{8}(?=\.)|(?<=\.probe-)\d+")
-_FILE_STEPS = ("fsync", "link", "rename", "replace", "unlink", "mkdir", "rmdir", "ftruncate")
+_FILE_STEPS = (
+    "write",
+    "fsync",
+    "link",
+    "rename",
+    "replace",
+    "unlink",
+    "mkdir",
+    "rmdir",
+    "ftruncate",
+)
 
 
 class Point(NamedTuple):
@@ -62,7 +72,7 @@ class Watch:
         for name in _FILE_STEPS:
             setattr(os, name, self._file_step(name, getattr(os, name)))
         os.open = self._opening(os.open)
-        for name in ("write", "flush", "close"):
+        for name in ("writelines", "close"):
             step = self._part_step(name, getattr(AsyncBufferedReader, name))
             setattr(AsyncBufferedReader, name, step)
         Journal._write = self._commit(Journal._write)

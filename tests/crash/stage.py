@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from batchgen.artifacts import part
 from tests.crash.points import DEATH, Point
 from tests.promises.oracle import broken_at_the_end, broken_by_a_death
 from tests.promises.witnesses import Service
@@ -44,6 +45,8 @@ class Film:
 
     text: str
     files: Mapping[str, Collection[str]]
+    held: int = part.HELD
+    """Bytes up to which a result is written in one go."""
 
 
 @dataclass
@@ -89,6 +92,7 @@ class Batch:
             "manifest": str(self.manifest),
             "speed": SPEED,
             "environment": self.environment,
+            "held": self.film.held,
             "target": die_at,
             "met": str(met),
             "said": str(said),

@@ -28,6 +28,7 @@ NIGHT = Film(
     "  - {id: fox, model: wan2.2-t2v-plus, size: 624*624, prompt: A fox reads a case file}\n"
     "  - {id: moon, model: wan2.2-t2i-flash, size: 512*512, prompt: The moon and a roof, n: 2}\n",
     {"fox": ["fox.mp4"], "moon": ["moon-1.png", "moon-2.png"]},
+    held=1 << 16,  # written piece by piece
 )
 POST, PART = "POST image-synthesis", "moon.png.*.part"
 ALL = os.environ.get("CRASH_POINTS") == "all"
@@ -149,7 +150,7 @@ ROWS = [
         marks=pytest.mark.fault(9),
     ),
     pytest.param(
-        Span(f"before flush {PART}", f"before fsync {PART}", posts=0),
+        Span(f"after write {PART}", f"before fsync {PART}", posts=0),
         id="after the last byte, before fsync",
         marks=pytest.mark.fault(10),
     ),

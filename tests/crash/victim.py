@@ -4,11 +4,12 @@ It imports the program once and forks for every run, so that a run costs what it
 start of an interpreter. A line of JSON on its standard input is a run, a line on its standard
 output is the exit code that came of it:
 
-    {"manifest": PATH, "speed": SPEED, "environment": {...}, "target": [NAME, NUMBER] or null,
-     "met": PATH, "said": PATH}
+    {"manifest": PATH, "speed": SPEED, "environment": {...}, "held": BYTES,
+     "target": [NAME, NUMBER] or null, "met": PATH, "said": PATH}
 
-``target`` is the point to die at, ``met`` a file for the points that were met on the way, one a
-line of JSON, and ``said`` one for what the run prints.
+``held`` is how many bytes of a result wait for the disk, ``target`` the point to die at, ``met`` a
+file for the points that were met on the way, one a line of JSON, and ``said`` one for what the run
+prints.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 # Beside the rest, what a run would import only when it comes to it.
 import batchgen.runner.start  # noqa: F401
 from batchgen.api import Settings, run
+from batchgen.artifacts import part
 from batchgen.journal import log
 from batchgen.manifest import load
 from tests.crash.points import Point, Watch
@@ -55,6 +57,7 @@ def _die_with(order: dict[str, Any]) -> None:
 
 def _run(order: dict[str, Any]) -> int:
     os.environ.update(order["environment"])
+    part.HELD = order["held"]
     target = Point(*order["target"]) if order["target"] else None
     met = open(order["met"], "w", buffering=1)  # noqa: PTH123, SIM115 - until death
     Watch(target, lambda point: print(json.dumps(point), file=met)).install()
