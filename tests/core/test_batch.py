@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Download, Poll, Prepare, Seal, Submit
+from batchgen.core.actions import Download, Poll, Prepare, Seal, Submit, Survey
 from batchgen.core.allowance import LEAD
 from batchgen.core.batch import Batch
 from batchgen.core.lifecycle import SETTLED, STEPS, State
+from batchgen.core.news import NOTHING, News
 from batchgen.core.policy import LONGEST_PAUSE, RetryPolicy
+from batchgen.core.roll import Census
 from batchgen.core.wishes import Wish, difference, is_kept
 from tests.core.histories import SIZE, World, needy, policy, wishes
 
@@ -83,8 +85,9 @@ any_wishes = some_wishes()
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_history_keeps_the_limits_and_comes_back_from_its_facts(data):
-    """Outcomes in any order, lost answers and what is found of them, crashes, jobs bought again, a
-    disk that fills and empties: nothing breaks a limit or the replay, or buys beside a doubt."""
+    """Outcomes in any order, lost answers and what is found of them, lists that say anything,
+    crashes, jobs bought again, a disk that fills and empties: nothing breaks a limit or the replay,
+    or buys beside a doubt."""
     world = World.wanting(
         data.draw(any_wishes),
         budget=data.draw(st.sampled_from([None, BUDGET])),
@@ -103,11 +106,33 @@ def test_any_history_keeps_the_limits_and_comes_back_from_its_facts(data):
             world.free = data.draw(st.none() | st.integers(0, 6 * SIZE))
         elif running and step < 8:
             action = data.draw(st.sampled_from(running))
-            world.finish(action, *data.draw(st.sampled_from(world.outcomes(action)))())
+            news = News(census=data.draw(any_census(world))) if is_survey(action) else NOTHING
+            facts = data.draw(st.sampled_from(world.outcomes(action)))()
+            world.finish(action, *facts, news=news)
         elif world.batch.wake_at(world.now) < float("inf"):
             world.wait()
     check_pace(world)
     finish_well(world)
+
+
+def is_survey(action) -> bool:
+    return isinstance(action, Survey)
+
+
+def any_census(world: World) -> st.SearchStrategy[Census | None]:
+    """What a list may say of the tasks, true or not, theirs or others'."""
+    known = sorted(job.task_id for job in world.batch.standing.jobs.values() if job.task_id)
+    tasks = st.frozensets(st.sampled_from([*known, "somebody's"]), max_size=4)
+    return st.none() | st.builds(
+        Census,
+        asked_at=st.just(world.now),
+        rendering=tasks,
+        waiting=st.none() | tasks,
+        ended=tasks,
+        rendering_pages=st.integers(1, 3),
+        waiting_pages=st.integers(1, 3),
+        whole=st.booleans(),
+    )
 
 
 def some_of(data, names: list[str]) -> list[str]:
