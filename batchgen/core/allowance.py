@@ -38,6 +38,9 @@ QUEUE = 500
 BRAKE, REGAINED = 0.7, 0.02
 """What a throttled request leaves of the rate, and what one that is taken gives back of it."""
 
+CARE = 1.002
+"""How much longer than a second the second is in which no more may leave than are allowed."""
+
 LEAST = 0.05
 """The part of the allowed rate that is always left."""
 
@@ -90,9 +93,10 @@ class Allowance:
         moments = [sent_at + self.gap if self._next_at is None else self._next_at]
         many = max(int(1 / self.gap), 1)
         if len(self._sent) >= many:
-            moments.append(self._sent[-many] + many * self.gap)
+            moments.append(self._sent[-many] + many * self.gap * CARE)
         if len(self._answered) >= many:
-            moments.append(self._answered[-many] + many * self.gap - min(self._travelled))
+            answered = self._answered[-many] + many * self.gap * CARE
+            moments.append(answered - min(self._travelled))
         return max(moments)
 
     @property
@@ -148,13 +152,6 @@ class Allowance:
         on_time = at if self._next_at is None else max(self._next_at, at - self.gap / 2)
         self._next_at = on_time + self.gap
         self._sent.append(at)
-
-    def reopen(self, now: float) -> None:
-        """A new run, perhaps under a clock that was set back."""
-        if self._next_at is not None:
-            self._next_at = min(self._next_at, now + self.gap)
-        self._sent = deque((min(at, now) for at in self._sent), maxlen=REMEMBERED)
-        self._answered.clear()
 
     def answered(self, sent_at: float, at: float) -> None:
         """A request that left at one moment was answered at another, or nobody waits any more."""

@@ -54,11 +54,6 @@ class Allowances:
             case _:
                 pass
 
-    def reopen(self, now: float) -> None:
-        """A new run begins."""
-        for allowance in self._known.values():
-            allowance.reopen(now)
-
     def see(self, action: Survey, news: News, now: float) -> None:
         """What the list shows to render, and to wait, as far as it is of this batch."""
         if news.census is None or not news.census.whole:

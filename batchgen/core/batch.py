@@ -112,8 +112,11 @@ class Batch:
         """Expired, and some results were saved before."""
         for last in newest:
             self._file(self.standing.jobs[last.job], last)
+        self._learns = False
         for fact in facts:
             self.after(fact)
+        self._learns = True
+        """What the limits are and how long tasks take is learned from what this run sees."""
 
     def __repr__(self) -> str:
         return f"<Batch of {self.standing!r}, {len(self.under_way)} under way>"
@@ -132,9 +135,10 @@ class Batch:
             if before is not None:
                 self._unfile(job, before[0])
                 if before[1] is State.RENDERING and job.state is not State.RENDERING:
-                    self._looks.note_end(job, fact)
+                    self._looks.note_end(job, fact, learns=self._learns)
             self._file(job, fact)
-        self._allowances.learn(fact)
+        if self._learns:
+            self._allowances.learn(fact)
 
     def settle(self, action: Action, now: float, news: News = NOTHING) -> None:
         """An action is over and its facts are taken in: file again what is left of the work."""
@@ -276,7 +280,6 @@ class Batch:
         self._looks.clamp(latest)
         self._fetches.clamp(latest)
         self._admission.clamp(latest)
-        self._allowances.reopen(now)
         self._overdue.start_run()
         for job in self._jobs(sorted(self._remainders)):
             self._file_remainder(job)

@@ -98,10 +98,11 @@ class Looks:
         self._seen_rendering.pop(name, None)
         self.stuck.discard(name)
 
-    def note_end(self, job: Job, fact: f.Fact) -> None:
+    def note_end(self, job: Job, fact: f.Fact, *, learns: bool) -> None:
         """The task has ended, or whatever else is said by the fact."""
         self._asked_at.pop(job.id, None)
-        self._cadences[job.lane].note(fact.at, self._took(job, fact))
+        if learns:
+            self._cadences[job.lane].note(fact.at, self._took(job, fact))
 
     def clamp(self, latest: float) -> None:
         """Let nobody wait beyond this moment."""
