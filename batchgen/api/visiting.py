@@ -82,6 +82,7 @@ def visit(
         standing = journal.recall(policy_of(manifest, settings, manifest.catalog))
         for fact in journal.replay(standing.taken):
             standing.after(fact)
+        journal.check_file()
         clock = Clock(wall())
         errand = Errand(
             manifest=manifest.name,

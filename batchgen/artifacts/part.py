@@ -207,6 +207,8 @@ class Part:
         """In a thread of the disk: put all of a part there, durably, where nothing is."""
         with translated("write", self.path):
             self._lying.add(self.path.name)
+            # A file system may list a name in another form than it was given.
+            unlink_if_there(self.path.name, self._folder)
             fd = open_file(self.path.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._folder)
             try:
                 write_all(fd, content)

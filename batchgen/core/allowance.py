@@ -41,6 +41,9 @@ BRAKE, REGAINED = 0.7, 0.02
 CARE = 1.002
 """How much longer than a second the second is in which no more may leave than are allowed."""
 
+TRIED_AFTER = 10
+"""Requests that get through until one task more may wait where none was allowed to."""
+
 LEAST = 0.05
 """The part of the allowed rate that is always left."""
 
@@ -75,6 +78,8 @@ class Allowance:
         self._travelled: deque[float] = deque(maxlen=JUDGED)
         """Seconds that the newest took."""
         self._waiting: int | None = None
+        self._unqueued: int | None = None
+        """Requests that were taken since one was refused for the number of tasks there were."""
         self._fewer_since: float | None = None
         self._most_seen = 0
         self.running = limits.running
@@ -90,13 +95,15 @@ class Allowance:
 
     def opens_at(self, sent_at: float) -> float:
         """When the next request may leave, if the last one left at this moment."""
-        moments = [sent_at + self.gap if self._next_at is None else self._next_at]
         many = max(int(1 / self.gap), 1)
+        # Of another run nobody knows but the last one: a second after that there is room again.
+        moments = [sent_at + many * self.gap if self._next_at is None else self._next_at]
         if len(self._sent) >= many:
             moments.append(self._sent[-many] + many * self.gap * CARE)
         if len(self._answered) >= many:
             answered = self._answered[-many] + many * self.gap * CARE
-            moments.append(answered - min(self._travelled))
+            known = len(self._travelled) == JUDGED
+            moments.append(answered - (min(self._travelled) if known else 0.0))
         return max(moments)
 
     @property
@@ -124,7 +131,7 @@ class Allowance:
             poll_seconds=limits.poll_seconds,
         )
         self.running = told.running or self.running
-        self._waiting = told.waiting
+        self._waiting, self._unqueued = told.waiting, None
 
     def saw(self, running: int, waiting: int | None, now: float) -> None:
         """So many tasks of ours render at this moment, and so many wait (None: nobody asked)."""
@@ -140,8 +147,10 @@ class Allowance:
                 self.running, self._fewer_since = max(self._most_seen, 1), None
 
     def does_not_queue(self, at_service: int) -> None:
-        """The service refused a task because so many are there: nothing may wait."""
-        self.running, self._waiting = max(at_service, 1), 0
+        """The service refused a task because so many are there: nothing may wait, until some have
+        got through, and then one more is tried.
+        """
+        self.running, self._waiting, self._unqueued = max(at_service, 1), 0, 0
 
     def throttled(self) -> None:
         """The service asked for fewer requests."""
@@ -161,3 +170,6 @@ class Allowance:
     def got_through(self) -> None:
         """The service took a request."""
         self._share = min(self._share + REGAINED, 1.0)
+        if self._unqueued is not None:
+            self._unqueued += 1
+            self._waiting = self._unqueued // TRIED_AFTER

@@ -142,8 +142,8 @@ class Batch:
 
     def settle(self, action: Action, now: float, news: News = NOTHING) -> None:
         """An action is over and its facts are taken in: file again what is left of the work."""
-        del self.under_way[action]
-        self._hear(action, news)
+        began = self.under_way.pop(action)
+        self._hear(action, began, now, news)
         match action:
             case Prepare():
                 self._admission.settle(action, now)
@@ -157,10 +157,10 @@ class Batch:
             case Submit() | Poll() | Download() | Seal():
                 self._settle_job(action, now, news)
 
-    def _hear(self, action: Action, news: News) -> None:
+    def _hear(self, action: Action, began: float, now: float, news: News) -> None:
         """What the answers to questions say of those to come."""
         if isinstance(action, Poll | Search | Survey):
-            self._queries.note(answered=news.answered)
+            self._queries.note(began, now, answered=news.answered)
         if news.wait_until is not None:
             self._queries.slow(news.wait_until)
         if news.key_refused:  # only what has a URL can still be collected
@@ -226,9 +226,11 @@ class Batch:
     @property
     def settled(self) -> bool:
         """This run has nothing left to do, neither now nor later."""
+        # Nobody waits for a look at the list, or at limits, when there is nothing to see any more.
+        busy = any(not isinstance(action, Survey | AskLimits) for action in self.under_way)
         facts = self._overdue or self._looks.stuck
         queries = self._looks or self._searches
-        left = self.under_way or facts or queries or self._fetches or self._seals
+        left = busy or facts or queries or self._fetches or self._seals
         return not left and self._admission.over
 
     @property
@@ -277,7 +279,7 @@ class Batch:
     def _start_run(self, now: float) -> None:
         """A clock that was set back must not make this run wait longer than a pause can be."""
         latest = now + LONGEST_PAUSE
-        self._looks.clamp(latest)
+        self._looks.start_run(now)
         self._fetches.clamp(latest)
         self._admission.clamp(latest)
         self._overdue.start_run()

@@ -29,7 +29,7 @@ from batchgen.core.job import Job
 from batchgen.core.lanes import LaneKey
 from batchgen.core.lifecycle import State
 from batchgen.core.news import News
-from batchgen.core.policy import OVERDUE
+from batchgen.core.policy import LONGEST_PAUSE, OVERDUE
 from batchgen.core.queries import Queries
 from batchgen.core.roll import LAG_BORNE, Census, Roll
 from batchgen.core.standing import Standing
@@ -68,6 +68,7 @@ class Looks:
         """When the task itself was asked last."""
         self._seen_rendering: dict[str, None] = {}
         """Who was first seen to render on the list, until that is a fact."""
+        self._began = 0.0
         self.stuck: set[str] = set()
 
     def __bool__(self) -> bool:
@@ -104,8 +105,10 @@ class Looks:
         if learns:
             self._cadences[job.lane].note(fact.at, self._took(job, fact))
 
-    def clamp(self, latest: float) -> None:
-        """Let nobody wait beyond this moment."""
+    def start_run(self, now: float) -> None:
+        """Let nobody wait longer than a pause can be, whatever the clock has done meanwhile."""
+        self._began = now
+        latest = now + LONGEST_PAUSE
         self._own.clamp(latest)
         for group, agenda in self._due.items():
             agenda.clamp(latest)
@@ -125,6 +128,7 @@ class Looks:
             return
         if self._has_lasted_too_long(job, now):
             self.stuck.add(job.id)
+            self._missed.discard(job.id)
         elif job.id in self._missed or job.rendered:
             self._own.put(job.id, now + self._pause(job, now))
         else:
@@ -193,7 +197,8 @@ class Looks:
     def _poll(self, name: str, now: float) -> Poll:
         poll = Poll(name, self._standing.jobs[name].attempt)
         self._polled.add(poll)
-        self._asked_at[name] = now
+        if not self._standing.jobs[name].rendered:
+            self._asked_at[name] = now
         return poll
 
     def _pages(self, action: Survey) -> int:
@@ -227,11 +232,14 @@ class Looks:
         names = [*self._due[lane, True], *self._due[lane, False]]
         jobs = [job for job in self._jobs(names) if job.submitted_at < census.asked_at]
         untold = [job for job in jobs if not self._tell(job, roll, census, now)]
+        self._doubt_one(jobs, roll, now)
         shown = census.rendering | (census.waiting or frozenset())
         youngest = max((job.submitted_at for job in jobs if job.task_id in shown), default=0.0)
         lag = LAG_BORNE / self._policy.service_speed
         old = {job.id for job in untold if now - job.submitted_at > lag}
-        if 2 * len(old) > len(jobs):
+        # What was made before this run may have ended before it, and be missing rightly.
+        own = [job for job in jobs if job.submitted_at >= self._began]
+        if 2 * sum(job.id in old for job in own) > len(own):
             roll.ban(now)
         for job in untold:
             if job.submitted_at < youngest:  # the list has come past it
@@ -243,16 +251,15 @@ class Looks:
         """Draw the conclusions for one task; whether there were any, or none were to be drawn."""
         task_id = job.task_id or ""
         if task_id in census.rendering:
-            roll.seen.add(job.id)
+            roll.seen[job.id] = census.asked_at
             if job.running_since is None:
                 self._seen_rendering[job.id] = None  # the fact that says so puts it in its place
             else:
-                self._put_off(job, now)
+                self._put(job, now + self._pause(job, now))
         elif census.waiting is not None and task_id in census.waiting:
-            roll.seen.add(job.id)
-            self._put_off(job, now)
+            roll.seen[job.id] = census.asked_at
+            self._put(job, now + self._pause(job, now))
         elif task_id in census.ended or self._is_missed(job, roll, census):
-            roll.seen.discard(job.id)
             self._missed.add(job.id)
             self._ask_itself(job, now)
         else:
@@ -263,22 +270,21 @@ class Looks:
         """The task itself has said whether the list was right, and how late it was."""
         roll, missed = self._roll(job.lane), job.id in self._missed
         if missed or (ended and job.id in roll.seen):
-            roll.judge(right=ended, lateness=self._late(news), now=now)
+            roll.judge(right=ended, lag=self._lag(roll.seen.get(job.id), news, now), now=now)
         self._missed.discard(job.id)
-        if ended:
-            roll.seen.discard(job.id)
+        roll.seen.pop(job.id, None)
 
     def _is_missed(self, job: Job, roll: Roll, census: Census) -> bool:
         """It was there alive, and is no longer where it should be."""
         should_be = census.waiting is not None or job.running_since is not None
         return should_be and job.id in roll.seen
 
-    def _put_off(self, job: Job, now: float) -> None:
-        asked_at = self._asked_at.get(job.id, job.submitted_at)
-        if now - asked_at > self._cadences[job.lane].patience:
-            self._ask_itself(job, now)
-        else:
-            self._put(job, now + self._pause(job, now))
+    def _doubt_one(self, jobs: Iterable[Job], roll: Roll, now: float) -> None:
+        """Ask the task itself that the list has shown to render for longest."""
+        shown = [job for job in jobs if job.id in roll.seen and job.id not in self._missed]
+        longest = min(shown, key=lambda job: self._asked_at.setdefault(job.id, now), default=None)
+        if longest and now - self._asked_at[longest.id] > self._cadences[longest.lane].patience:
+            self._ask_itself(longest, now)
 
     # -- places --------------------------------------------------------------------------------
 
@@ -317,7 +323,10 @@ class Looks:
         cadence = self._cadences[job.lane]
         if job.running_since is None or job.rendered:
             return cadence.waiting_pause(max(now - job.submitted_at, 0.0))
-        return cadence.rendering_pause(max(now - job.running_since, 0.0))
+        # What was taken up from another run may have begun to render long before it was seen to.
+        unwatched = job.submitted_at < self._began <= job.running_since
+        since = job.submitted_at if unwatched else job.running_since
+        return cadence.rendering_pause(max(now - since, 0.0))
 
     def _took(self, job: Job, fact: f.Fact) -> float | None:
         """Seconds for which the task was rendered, best by what the service says of it."""
@@ -327,8 +336,11 @@ class Looks:
             return (fact.end_time - fact.scheduled_time) / self._policy.service_speed
         return None if job.running_since is None else fact.at - job.running_since
 
-    def _late(self, news: News) -> float | None:
-        return None if news.lateness is None else news.lateness / self._policy.service_speed
+    def _lag(self, shown_at: float | None, news: News, now: float) -> float | None:
+        """For how long after its end the list has shown a task alive; less than 0: not at all."""
+        if shown_at is None or news.lateness is None:
+            return None
+        return shown_at - (now - news.lateness / self._policy.service_speed)
 
     def _has_lasted_too_long(self, job: Job, now: float) -> bool:
         """Seen running, or in the queue, for longer than the service itself allows."""

@@ -78,6 +78,12 @@ class Policy:
     """Of questions about tasks, the list and cancelling together: what the service allows an
     account (Manage asynchronous tasks, 2026)."""
     queries_in_flight: int = 16
+
+    @property
+    def search_pace(self) -> float:
+        """Questions a second of a search, which are taken from the pace of all others."""
+        return min(5.0, self.queries_per_second / 2)
+
     downloads: int = 4
     preparations: int = 2
     """Uploads and checks at once."""

@@ -5,7 +5,8 @@ about a task, the list and cancelling together). They leave evenly, ``CARE`` slo
 since what is sent evenly arrives bunched. A look at the list takes the time of all its pages in
 advance, as many as it had the last time; a search, of which nobody knows how many questions it
 takes, asks at a pace of its own, which is taken from that of the others while it lasts. A question
-without an answer, throttled or not, halves the rate; each answer gives a part of it back.
+without an answer, throttled or not, halves the rate, if it left after that was halved last; each
+answer gives a part of it back.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Queries:
     def __init__(self, per_second: float) -> None:
         self._full = per_second * (1 - CARE)
         self._per_second = self._full
+        self._slowed_at = -math.inf
         self.lent = 0.0
         """Questions a second that a search asks meanwhile."""
         self.wanted = True
@@ -48,9 +50,10 @@ class Queries:
         rate = max(self._per_second - self.lent, min(SLOWEST, self._full))
         self.free_at = max(self.free_at, now) + count / rate
 
-    def note(self, *, answered: bool) -> None:
-        """A question has ended."""
+    def note(self, began: float, now: float, *, answered: bool) -> None:
+        """A question that left at one moment has ended at another."""
         if answered:
             self._per_second = min(self._per_second + REGAINED * self._full, self._full)
-        else:
+        elif began >= self._slowed_at:
             self._per_second = max(self._per_second / 2, min(SLOWEST, self._full))
+            self._slowed_at = now

@@ -54,8 +54,8 @@ class Roll:
         self._late: deque[float] = deque(maxlen=JUDGED // 2)
         self._banned_until = 0.0
         self._bans = 0
-        self.seen: set[str] = set()
-        """The jobs whose tasks it has shown alive, and not shown otherwise since."""
+        self.seen: dict[str, float] = {}
+        """The jobs whose tasks it has shown alive, and not shown otherwise since; and when last."""
         self.pages = {True: 1, False: 1}
         """Of those that render, and of those that wait: so long was it."""
         self.rested_at = {True: 0.0, False: 0.0}
@@ -65,11 +65,13 @@ class Roll:
         """Whether what it says is worth asking for."""
         return now >= self._banned_until
 
-    def judge(self, *, right: bool, lateness: float | None, now: float) -> None:
-        """It was right, or wrong, to say that a task has ended, so many seconds after its end."""
+    def judge(self, *, right: bool, lag: float | None, now: float) -> None:
+        """It was right, or wrong, to say that a task has ended, and showed it alive so many seconds
+        after its end (less than 0: before).
+        """
         self._verdicts.append(right)
-        if lateness is not None:
-            self._late.append(lateness)
+        if lag is not None:
+            self._late.append(lag)
         lags = len(self._late) == self._late.maxlen and min(self._late) > LAG_BORNE / self._speed
         if lags or self._verdicts.count(False) >= JUDGED // 2:
             self.ban(now)
@@ -77,7 +79,9 @@ class Roll:
             self._bans = 0
 
     def ban(self, now: float) -> None:
-        """Leave it alone for a while."""
+        """Leave it alone for a while; what was asked before that says nothing new."""
+        if now < self._banned_until:
+            return
         pause = min(FIRST_BAN * 2.0 ** min(self._bans, 10), LONGEST_PAUSE)
         self._banned_until = now + pause / self._speed
         self._bans += 1

@@ -2,7 +2,7 @@
 
 A doubt is sought at once when its answer is lost or a run takes it up, and again at the moment that
 the last look has named. One look serves all the doubts of a lane, so it comes when the first of
-them wants one. There is one search at a time: it may take many questions, ``PACE`` in a second.
+them wants one. There is one search at a time: it may take many questions.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from batchgen.core.job import Job
 from batchgen.core.lanes import LaneKey
 from batchgen.core.queries import Queries
 from batchgen.core.standing import Standing
-
-PACE = 5.0
-"""Questions a second of a search."""
 
 BREATH = 5.0
 """Seconds between two searches of a lane, whatever the first has brought; less where a doubt
@@ -71,7 +68,7 @@ class Searches:
         lane, moment = self._lanes.first(), self.next_at
         if lane is not None and moment is not None and moment <= now:
             self._under_way = True
-            self._queries.lent = PACE
+            self._queries.lent = self._standing.policy.search_pace
             yield Search(*lane)
 
     @property

@@ -88,7 +88,7 @@ def read_limits(
     return Limits(
         per_second=min((rate for rate in rates if rate), default=None),
         running=number_at(own, "async_user_concurrency_limit") or None,
-        waiting=number_at(own, "async_user_queue_limit") or None,
+        waiting=number_at(own, "async_user_queue_limit"),
     )
 
 

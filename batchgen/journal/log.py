@@ -231,12 +231,13 @@ class Journal:
             self._fetch(check_requests, wanted)
 
     def check_file(self) -> None:
-        """Raise JournalError where the file is not as SQLite has written it, before a run adds to
-        it: of a log that was folded, only what was read has been looked at.
+        """Raise JournalError where the file is not as SQLite has written it, or a row not as it was
+        added, before more is: of a log that was folded, only what was read has been looked at.
         """
         if self._folded is not None:
             with reported(self._path):
                 self._fetch(check_structure)
+                self._writer.submit(self._rows.check, self._folded.seq).result()
 
     def replay(self, after: int = 0) -> Iterator[Fact]:
         """Yield every fact, oldest first, each checked; facts that come later are left out.
@@ -324,7 +325,7 @@ class Journal:
             return
         mark = Mark(chain.seq, chain.checksum)
         # A disk that refuses takes a short cut, no fact.
-        with suppress(apsw.Error):
+        with suppress(apsw.Error, MemoryError, ValueError):
             write_fold(self._database, standing, mark, self._folded)
             self._folded = mark
 

@@ -53,6 +53,14 @@ class Rows:
         if (chain.seq, chain.checksum) != (seq, checksum):
             raise Broken(f"the log should have {seq} facts, but ends after {chain.seq}")
 
+    def check(self, until: int) -> None:
+        """Raise Broken where a row up to that number is not whole, or not in its place."""
+        previous = self._origin
+        for row in self._until(until):
+            if not row.sealed_after(previous):
+                raise Broken(self._broken(until))
+            previous = row.checksum
+
     def of(self, subject: str, *, checked_after: int) -> list[Row]:
         """The stream of a subject; up to the number given nobody has checked a row yet."""
         found = map(

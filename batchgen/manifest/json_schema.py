@@ -19,7 +19,7 @@ _TEXT: Mapping[str, Any] = {"type": ["string", "number", "boolean", "null"]}
 _PATHS: Mapping[str, Any] = {"anyOf": [_TEXT, {"type": "array", "items": {"type": "string"}}]}
 _LIMITS: Mapping[str, Any] = {
     "max_in_flight": {"type": ["integer", "null"], "minimum": 1},
-    "queries_per_second": {"type": ["number", "null"], "exclusiveMinimum": 0},
+    "queries_per_second": {"type": ["number", "null"], "minimum": 0.1},
     "settle": {"type": ["number", "null"], "minimum": 0},
     "stop_after_failures": {"type": ["integer", "null"], "minimum": 1},
 }

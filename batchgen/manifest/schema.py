@@ -42,7 +42,7 @@ class Limits(_Section):
     """Of tasks at the service over the whole batch; replaces what is known of each model."""
     queries_per_second: Annotated[
         float | None,
-        Field(gt=0, description="a number of questions a second, more than 0"),
+        Field(ge=0.1, description="a number of questions a second, at least 0.1"),
     ] = None
     """About tasks that were made: less than the service allows, where others use the account."""
     settle: Annotated[

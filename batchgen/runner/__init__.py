@@ -11,7 +11,7 @@
 ``needs``      what comes before a POST  ``rendering`` what was made, as a fact
 ``errand``     what all hands know     ``mishaps``  what nobody expected
 ``silence``    when to give up          ``prompts``   what a task repeats
-``start``      puts it all together
+``start``      puts it all together    ``throttle``  how long questions wait
 """
 
 from __future__ import annotations

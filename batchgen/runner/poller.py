@@ -12,23 +12,26 @@ from batchgen.catalog import Model
 from batchgen.core import facts as f
 from batchgen.core.job import Job
 from batchgen.core.news import News
-from batchgen.core.policy import Policy, backoff
+from batchgen.core.policy import Policy
 from batchgen.dashscope.answers import NoAnswer, Task, TaskStatus
 from batchgen.dashscope.client import Service
 from batchgen.dashscope.refusals import RefusalKind
 from batchgen.runner.errand import Errand
 from batchgen.runner.outcome import Outcome, about
 from batchgen.runner.rendering import rendered
+from batchgen.runner.throttle import Throttle
 
 
 class Poller:
     """Turns a look at a task into facts."""
 
-    def __init__(self, errand: Errand, service: Service, policy: Policy) -> None:
+    def __init__(
+        self, errand: Errand, service: Service, policy: Policy, throttle: Throttle
+    ) -> None:
         self._errand = errand
         self._service = service
         self._policy = policy
-        self._throttled = 0
+        self._throttle = throttle
 
     async def poll(self, job: Job) -> Outcome:
         """GET the job's task."""
@@ -39,21 +42,21 @@ class Poller:
                 reason=f"the catalog no longer has {job.model}: its answer cannot be read",
             )
             return Outcome((parked,))
+        asked_at = self._errand.clock.now()
         match await self._service.task(job.task_id, model.result_shape):
             case NoAnswer() as answer:
-                return self._after_no_answer(job, answer)
+                return self._after_no_answer(job, answer, asked_at)
             case Task() as task:
-                self._throttled = 0
+                self._throttle.is_over()
                 return self._after_task(job, model, task)
 
-    def _after_no_answer(self, job: Job, answer: NoAnswer) -> Outcome:
+    def _after_no_answer(self, job: Job, answer: NoAnswer, asked_at: float) -> Outcome:
         now = self._errand.clock.now()
         if answer.kind is RefusalKind.ACCOUNT:
             return key_refused(job.account, answer, now)
         if answer.throttled:
-            self._throttled += 1
-            wait = backoff(self._throttled, self._errand.dice.random(), hint=answer.retry_after)
-            return Outcome(heard=True, news=News(answered=False, wait_until=now + wait))
+            until = self._throttle.wait_until(answer, asked_at=asked_at)
+            return Outcome(heard=True, news=News(answered=False, wait_until=until))
         return Outcome(heard=answer.heard, reason=answer.reason, news=News(answered=False))
 
     def _after_task(self, job: Job, model: Model, task: Task) -> Outcome:

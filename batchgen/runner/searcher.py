@@ -28,7 +28,6 @@ from batchgen.core.listing import Candidate, Listed, Look, Sought
 from batchgen.core.news import News
 from batchgen.core.policy import backoff
 from batchgen.core.reconciling import Reconciliation
-from batchgen.core.searches import PACE
 from batchgen.dashscope.answers import ListedTask, NoAnswer, Task
 from batchgen.dashscope.client import Service
 from batchgen.dashscope.refusals import RefusalKind
@@ -37,9 +36,6 @@ from batchgen.runner.outcome import Outcome, about
 from batchgen.runner.pages import Pages
 from batchgen.runner.poller import key_refused
 from batchgen.runner.prompts import repeated_prompt
-
-PAUSE = 1 / PACE
-"""Seconds between two questions of one search."""
 
 MAX_PAGES = 100
 MAX_CANDIDATES = 200
@@ -65,7 +61,7 @@ class Searcher:
         doubts = self._batch.doubts(*lane)
         if model is None:
             return self._held(doubts, f"the catalog no longer has {action.model}")
-        inquiry = _Inquiry(self._service, model)
+        inquiry = _Inquiry(self._service, model, 1 / self._batch.policy.search_pace)
         return await self._search(lane, model, doubts, inquiry)
 
     async def _search(
@@ -129,10 +125,10 @@ class Searcher:
 class _Inquiry:
     """The questions of one search, and how many they were."""
 
-    def __init__(self, service: Service, model: Model) -> None:
+    def __init__(self, service: Service, model: Model, pause: float) -> None:
         self._service = service
         self._model = model
-        self.pages = Pages(service, model, pause=PAUSE)
+        self.pages = Pages(service, model, pause=pause)
         self.service_time: float | None = None
         """When the first page of the list was made, by the service's clock."""
 

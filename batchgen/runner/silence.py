@@ -1,7 +1,7 @@
 """How long nothing was heard from the service, and when that is long enough to give up.
 
-What is heard ends the silence, but for one thing: an answer of the task list does not end that of
-the requests whose tasks it was asked for. Else a gateway that swallows every request, and lets the
+What is heard ends the silence, but for one thing: an answer to a search does not end that of the
+requests whose tasks it was made for. Else a gateway that swallows every request, and lets the
 questions through, would be borne without end.
 """
 

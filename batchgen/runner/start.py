@@ -22,6 +22,7 @@ from batchgen.runner.sealer import Sealer
 from batchgen.runner.searcher import Searcher
 from batchgen.runner.submitter import Submitter
 from batchgen.runner.surveyor import Surveyor
+from batchgen.runner.throttle import Throttle
 from batchgen.runner.uploader import Uploader
 
 
@@ -51,13 +52,14 @@ async def start(
         Downloader(private_ok=private) as downloader,
         Storage(private_ok=private) as storage,
     ):
+        throttle = Throttle(errand)
         workers = Workers(
             Uploader(errand, service, storage, batch.standing),
             Inspector(errand, service, batch.standing),
             Submitter(errand, service, batch.standing, labels=private),
             Searcher(errand, service, batch),
-            Surveyor(errand, service),
-            Poller(errand, service, batch.policy),
+            Surveyor(errand, service, batch.policy, throttle),
+            Poller(errand, service, batch.policy, throttle),
             Fetcher(errand, downloader, tree, links),
             Sealer(errand, journal, tree),
         )

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from batchgen.core.actions import AskLimits, Survey
 from batchgen.core.allowance import ServiceLimits
 from batchgen.core.news import News
-from batchgen.core.policy import backoff
+from batchgen.core.policy import Policy
 from batchgen.core.roll import Census
 from batchgen.dashscope.answers import ListedTask, NoAnswer, TaskStatus
 from batchgen.dashscope.client import Service
@@ -25,6 +25,7 @@ from batchgen.runner.errand import Errand
 from batchgen.runner.outcome import Outcome
 from batchgen.runner.pages import Pages, TaskList
 from batchgen.runner.poller import key_refused
+from batchgen.runner.throttle import Throttle
 
 PAUSE = 0.05
 """Seconds between two pages, which move while they are read."""
@@ -38,10 +39,13 @@ ENDED = {TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELED}
 class Surveyor:
     """Turns looks at the list into news."""
 
-    def __init__(self, errand: Errand, service: Service) -> None:
+    def __init__(
+        self, errand: Errand, service: Service, policy: Policy, throttle: Throttle
+    ) -> None:
         self._errand = errand
         self._service = service
-        self._throttled = 0
+        self._throttle = throttle
+        self._pause = max(PAUSE, 1 / policy.queries_per_second)
 
     async def survey(self, action: Survey) -> Outcome:
         """GET the lists of who waits, if asked for, and of who renders."""
@@ -49,15 +53,15 @@ class Surveyor:
         if model is None:
             return Outcome()
         asked_at = self._errand.clock.now()
-        pages = Pages(self._service, model, pause=PAUSE)
+        pages = Pages(self._service, model, pause=self._pause)
         statuses = [TaskStatus.PENDING] * action.waiting + [TaskStatus.RUNNING]
         lists: dict[TaskStatus, TaskList] = {}
         for status in statuses:
             found = await pages.read(status, most=MAX_PAGES)
             if isinstance(found, NoAnswer):
-                return self._without_answer(action, found, pages.count)
+                return self._without_answer(action, found, pages.count, asked_at)
             lists[status] = found
-        self._throttled = 0
+        self._throttle.is_over()
         census = _census(asked_at, lists)
         return Outcome(heard=True, news=News(questions=pages.count, census=census))
 
@@ -77,14 +81,15 @@ class Surveyor:
             ),
         )
 
-    def _without_answer(self, action: Survey, answer: NoAnswer, count: int) -> Outcome:
+    def _without_answer(
+        self, action: Survey, answer: NoAnswer, count: int, asked_at: float
+    ) -> Outcome:
         now = self._errand.clock.now()
         if answer.kind is RefusalKind.ACCOUNT:
             return key_refused(action.account, answer, now)
         if answer.throttled:
-            self._throttled += 1
-            wait = backoff(self._throttled, self._errand.dice.random(), hint=answer.retry_after)
-            news = News(answered=False, questions=count, wait_until=now + wait)
+            until = self._throttle.wait_until(answer, asked_at=asked_at)
+            news = News(answered=False, questions=count, wait_until=until)
             return Outcome(heard=True, news=news)
         news = News(answered=answer.heard, questions=count)
         return Outcome(heard=answer.heard, reason=answer.reason, news=news)

@@ -69,6 +69,15 @@ def test_questions_leave_evenly_and_below_what_is_allowed():
     assert queries.free_at == pytest.approx(100 + 1 / (20 * (1 - CARE)))
 
 
+def test_questions_that_were_under_way_together_halve_the_rate_once():
+    """Sixteen refusals for one reason are one reason."""
+    queries = Queries(20)
+    for number in range(16):
+        queries.note(100.0, 101.0 + number / 100, answered=False)
+    queries.charge(1, 200.0)
+    assert queries.free_at == pytest.approx(200 + 2 / 19)
+
+
 def test_a_search_takes_its_pace_from_that_of_all_others():
     """Five of nineteen a second are its own while it lasts."""
     queries = Queries(20)
@@ -80,11 +89,12 @@ def test_a_search_takes_its_pace_from_that_of_all_others():
 def test_questions_without_answers_become_rare_and_come_back_with_answers():
     """Down to one in five seconds; fifty answers bring the full rate back."""
     queries = Queries(20)
-    for _ in range(12):
-        queries.note(answered=False)
-    queries.charge(1, 0.0)
-    assert queries.free_at == pytest.approx(5)
+    for number in range(12):
+        queries.note(number, number, answered=False)
+        queries.note(number - 0.5, number, answered=False)
+    queries.charge(1, 20.0)
+    assert queries.free_at == pytest.approx(25)
     for _ in range(50):
-        queries.note(answered=True)
+        queries.note(30.0, 30.0, answered=True)
     queries.charge(1, 100.0)
     assert queries.free_at == pytest.approx(100 + 1 / 19)

@@ -97,6 +97,8 @@ class Service:
         self.started: dict[str, float] = {}
         self.asked: Counter[type] = Counter()
         self.pages = 0
+        self.since = 0.0
+        """From when on it matters how late an end is seen."""
         self.late: list[float] = []
 
     def submit(self, name: str, now: float) -> None:
@@ -140,7 +142,8 @@ class Service:
         if status == "PENDING":
             return (), NOTHING
         end = self.started[action.job] + self.seconds
-        self.late.append(now - end)
+        if end >= self.since:
+            self.late.append(now - end)
         made = f.Rendered(
             **says,
             results=(f.ResultRef(path="1"),),
@@ -161,10 +164,24 @@ class Service:
 STATUSES = ("PENDING", "RUNNING", "SUCCEEDED")
 
 
-def night(service: Service, jobs: int, per_second: float) -> Batch:
-    """So many tasks, submitted at a pace, are looked at until all have ended."""
+def resumed(service: Service, jobs: int, *, age: float, away: float) -> None:
+    """A run takes up so many tasks, submitted one after another until ``away`` seconds ago."""
     batch = Batch(Policy(lanes=LANES))
-    now, sent = 1000.0, 0
+    now = 1000.0 + age + away
+    for number in range(jobs):
+        at = 1000.0 + age * number / jobs
+        submit(batch, number, at)
+        service.submit(f"job{number}", at)
+    batch.after(f.RunStarted(at=now, account="a", version="test"))
+    service.since = now
+    night(service, jobs, 1.0, batch, sent=jobs)
+
+
+def night(
+    service: Service, jobs: int, per_second: float, batch: Batch | None = None, sent: int = 0
+) -> Batch:
+    """So many tasks, submitted at a pace, are looked at until all have ended."""
+    batch, now = batch or Batch(Policy(lanes=LANES)), max(service.since, 1000.0)
     while sent < jobs or batch.standing.at_service:
         if sent < jobs and now >= 1000 + sent / per_second:
             submit(batch, sent, now)
@@ -206,6 +223,24 @@ def test_each_end_is_seen_within_seconds_and_for_few_questions(seconds, at_once,
     assert late(service) <= (3 if crowd else 4)
     assert (service.asked[Poll] + service.pages) / 300 <= (1.5 if crowd else 20)
     assert not crowd or service.asked[Poll] / 300 <= 1.1
+
+
+@pytest.mark.parametrize(("seconds", "away"), [(900, 60), (400, 60), (300, 200)])
+def test_a_run_that_takes_up_hundreds_of_tasks_looks_at_the_list(seconds, away):
+    """None of them has ended, some, most: those that have are asked for, and no others; and that
+    they are many, and ended long ago, says nothing against the list."""
+    service = Service(seconds=seconds, at_once=1000)
+    resumed(service, 600, age=300, away=away)
+    assert service.asked[Poll] <= 600 * 2
+    assert sorted(service.late)[len(service.late) // 2] <= 5
+
+
+def test_a_backlog_of_our_own_is_no_lag_of_the_list():
+    """Hundreds end in one second, and are asked for one after another."""
+    service = Service(seconds=100, at_once=1000)
+    night(service, 400, 50)
+    assert service.asked[Poll] <= 400 * 1.2
+    assert service.late[-1] <= 40
 
 
 def test_a_list_that_lags_behind_is_left_alone():

@@ -129,6 +129,22 @@ async def test_limits_that_are_not_told_are_learned_from_what_renders(rehearsal)
     assert max(sent) - min(sent) < 200, "two at once would take eight minutes"
 
 
+async def test_nobody_waits_for_limits_when_all_is_done(rehearsal):
+    """The question is never answered; two pictures are there long before its time is over."""
+    rehearsal.faults = Watch(Rule(Point.LIMITS, Stall()))
+    summary = await rehearsal.run(stills(2))
+    assert summary.exit_code is ExitCode.DONE
+    assert summary.seconds < 30
+    await keep_promises(rehearsal, summary)
+
+
+async def test_a_burst_of_refusals_is_one_reason_to_wait(rehearsal):
+    """Every question of ten seconds is refused, many of them at once: the pause is of seconds."""
+    busy = Answer(429, "Throttling.RateQuota", "Requests rate limit exceeded.")
+    await crowd(rehearsal, *(Rule(point, busy, after=10, during=10) for point in QUERIES))
+    assert delays(rehearsal)[-1] <= 40
+
+
 async def test_few_long_tasks_are_not_asked_about_all_the_time(rehearsal):
     """Two videos of ten minutes: some hundred questions, not one in each second."""
     rehearsal.faults = Watch(Rule(Point.TASK, Slow(5)))
