@@ -233,12 +233,15 @@ def test_a_damaged_fact_behind_the_fold_is_refused(folded: Path, home: Path, sto
 def test_a_damaged_fact_before_the_fold_is_refused_where_it_is_used(
     folded: Path, home: Path, change: str
 ):
-    """What was not checked when the log was opened is checked before a sidecar is made of it."""
+    """What was not checked when the log was opened is checked before a sidecar is made of it, and
+    before a run adds to the log."""
     behind_its_back(home, f"{change} WHERE subject = 'job/fox' AND version = 3")
     with open_sandbox(folded) as journal:
         recalled(journal)
         with pytest.raises(JournalError, match=r"does not match its checksum|lacks facts"):
             asyncio.run(journal.story("fox"))
+        with pytest.raises(JournalError, match="do not match their checksums|damaged"):
+            journal.check_file()
     with open_sandbox(folded) as journal, pytest.raises(JournalError, match="damaged"):
         replayed(journal)
 
