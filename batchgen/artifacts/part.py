@@ -207,14 +207,20 @@ class Part:
         """In a thread of the disk: put all of a part there, durably, where nothing is."""
         with translated("write", self.path):
             self._lying.add(self.path.name)
-            # A file system may list a name in another form than it was given.
-            unlink_if_there(self.path.name, self._folder)
-            fd = open_file(self.path.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._folder)
+            fd = self._open_anew()
             try:
                 write_all(fd, content)
                 self._sync(fd)
             finally:
                 os.close(fd)
+
+    def _open_anew(self) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            return open_file(self.path.name, flags, self._folder)
+        except FileExistsError:  # listed in another form of its name than it was given
+            unlink_if_there(self.path.name, self._folder)
+            return open_file(self.path.name, flags, self._folder)
 
     async def discard(self) -> None:
         """Throw away what is there; the part can be opened again and starts from nothing."""
