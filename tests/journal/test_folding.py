@@ -240,7 +240,7 @@ def test_a_damaged_fact_before_the_fold_is_refused_where_it_is_used(
         recalled(journal)
         with pytest.raises(JournalError, match=r"does not match its checksum|lacks facts"):
             asyncio.run(journal.story("fox"))
-        with pytest.raises(JournalError, match="do not match their checksums|damaged"):
+        with pytest.raises(JournalError, match=r"do not match their checksums|damaged"):
             journal.check_file()
     with open_sandbox(folded) as journal, pytest.raises(JournalError, match="damaged"):
         replayed(journal)
