@@ -80,8 +80,13 @@ class Agenda(Generic[Item]):
         return count
 
     def clamp(self, limit: float) -> None:
-        """Move every item beyond ``limit`` to it."""
-        for item in [item for item, (key, _) in self._keys.items() if key > limit]:
+        """Move every item beyond ``limit`` to it; they stay in their order."""
+        beyond = sorted(
+            (entry, place, item)
+            for place, (item, entry) in enumerate(self._keys.items())
+            if entry[0] > limit
+        )
+        for _, _, item in beyond:
             self.put(item, limit)
 
     def _skip_dead(self) -> None:

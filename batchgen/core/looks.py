@@ -110,8 +110,9 @@ class Looks:
         self._began = now
         latest = now + LONGEST_PAUSE
         self._own.clamp(latest)
-        for group, agenda in self._due.items():
-            agenda.clamp(latest)
+        # In an order of its own: which lane came first must not hang on how the log was read.
+        for group in sorted(self._due):
+            self._due[group].clamp(latest)
             self._file(group)
 
     # -- news ----------------------------------------------------------------------------------
