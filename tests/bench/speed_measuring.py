@@ -2,8 +2,9 @@
 
 Rules.
 1. The service has a core of its own where there are two; the runner has the others.
-2. Whatever happens, both processes have ended and their folder is gone when ``run`` returns; a
-   runner that takes several times what it may is stopped.
+2. Whatever happens, both processes have ended when ``run`` returns; a runner that takes several
+   times what it may is stopped. Their folders stay until the benchmark is over: ext4 gives out no
+   inode again for minutes, so whoever writes after a removal has to search past all of them.
 3. What a client does for its results is read from the service's notes and the files; nothing is
    asked of the runner itself, so that all are judged alike.
 """
@@ -138,12 +139,11 @@ class Outcome:
 
 def run(runner: str, load: Load) -> Outcome:
     """One runner, one load, one service."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with service(load) as (url, notes):
-            cost = timed(command(runner, load, folder, url), load.longest)
-        written = max(path.stat().st_ctime for path in (folder / "results").rglob("*.png"))
-        return Outcome(load, cost, notes[0], written)
+    folder = Path(tempfile.mkdtemp())
+    with service(load) as (url, notes):
+        cost = timed(command(runner, load, folder, url), load.longest)
+    written = max(path.stat().st_ctime for path in (folder / "results").rglob("*.png"))
+    return Outcome(load, cost, notes[0], written)
 
 
 @contextmanager
@@ -205,7 +205,8 @@ def command(runner: str, load: Load, folder: Path, url: str) -> list[str]:
         return [*start, "--base-url", url, "--output", results]
     prompts = folder / "prompts.txt"
     prompts.write_text("\n".join(f"Fox {n}" for n in range(load.jobs)))
-    at_once = {"bare": min(load.running, 200), "slots": load.running}.get(runner, load.jobs)
+    bounded = {"bare": 200, "fresh": 200, "slots": load.running}
+    at_once = min(load.running, bounded.get(runner, load.jobs))
     program = "sdk" if runner == "slots" else runner
     start = [sys.executable, str(HERE / "speed_runners.py"), program, url]
     return [*start, str(prompts), results, "--at-once", str(at_once)]

@@ -7,6 +7,7 @@
 ``threads``  the same of its blocking classes: so many threads, each with a job
 ``bare``     the three requests that a job needs at least, by aiohttp alone: it knows when a task
              ends, keeps no journal, and stands for the least that Python can do
+``fresh``    the same, with a connection made anew for each POST and each download
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -93,11 +95,13 @@ def with_threads(url: str, prompts: list[str], folder: Path, at_once: int) -> No
         list(pool.map(job, range(len(prompts))))  # or what a job raises would be lost
 
 
-async def bare(url: str, prompts: list[str], folder: Path, at_once: int) -> None:
+async def bare(
+    url: str, prompts: list[str], folder: Path, at_once: int, *, anew: bool = False
+) -> None:
     headers = {"Authorization": f"Bearer {KEY}"}
     slots = asyncio.Semaphore(at_once)
 
-    async def job(number: int, session: aiohttp.ClientSession) -> None:
+    async def job(number: int) -> None:
         body = {
             "model": MODEL,
             "input": {"prompt": prompts[number]},
@@ -105,21 +109,23 @@ async def bare(url: str, prompts: list[str], folder: Path, at_once: int) -> None
         }
         start = {**headers, "X-DashScope-Async": "enable"}
         async with slots:
-            async with session.post(f"{url}/{PATH}", json=body, headers=start) as response:
+            async with sending.post(f"{url}/{PATH}", json=body, headers=start) as response:
                 task = (await response.json())["output"]["task_id"]
             await asyncio.sleep(0.1)
-            async with session.get(f"{url}/tasks/{task}", headers=headers) as response:
+            async with asking.get(f"{url}/tasks/{task}", headers=headers) as response:
                 address = (await response.json())["output"]["results"][0]["url"]
-            async with session.get(address) as response:
+            async with sending.get(address) as response:
                 (folder / f"{number}.png").write_bytes(await response.read())
 
-    async with aiohttp.ClientSession() as session:
-        await asyncio.gather(*(job(number, session) for number in range(len(prompts))))
+    connector = aiohttp.TCPConnector(force_close=anew)
+    async with aiohttp.ClientSession() as asking, aiohttp.ClientSession(connector=connector) as own:
+        sending = own if anew else asking
+        await asyncio.gather(*map(job, range(len(prompts))))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("runner", choices=["sdk", "threads", "bare"])
+    parser.add_argument("runner", choices=["sdk", "threads", "bare", "fresh"])
     parser.add_argument("url")
     parser.add_argument("prompts", type=Path, help="a prompt a line")
     parser.add_argument("folder", type=Path, help="for the results")
@@ -131,7 +137,8 @@ def main() -> None:
     if arguments.runner == "threads":
         with_threads(*given)
     else:
-        asyncio.run((with_sdk if arguments.runner == "sdk" else bare)(*given))
+        runners = {"sdk": with_sdk, "bare": bare, "fresh": partial(bare, anew=True)}
+        asyncio.run(runners[arguments.runner](*given))
 
 
 if __name__ == "__main__":
