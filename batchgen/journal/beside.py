@@ -5,13 +5,14 @@ They are used late in a run, and damage must show before its first request.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apsw
 
+from batchgen.core.facts import Expired, Fact, Saved, Sealed, SealedInPart
 from batchgen.journal.chain import Broken, seal
-from batchgen.journal.codec import load
+from batchgen.journal.codec import dump, load
 from batchgen.journal.salvage import LinkKey
 
 _REQUESTS = "SELECT identity, document, checksum FROM request"
@@ -43,6 +44,36 @@ def read_links(database: apsw.Connection) -> dict[LinkKey, str]:
             raise Broken(f"a link of job {job} does not match its checksum")
         links[job, attempt, result] = url
     return links
+
+
+def write_requests(database: apsw.Connection, requests: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add documents of requests by their identity; one that is there already stays as it is."""
+    rows = ((identity, dump(document)) for identity, document in requests.items())
+    database.executemany(
+        "INSERT INTO request VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        ((*row, seal(*row)) for row in rows),
+    )
+
+
+def write_links(database: apsw.Connection, links: Mapping[LinkKey, str]) -> None:
+    """Add signed URLs, or put them in place of older ones."""
+    database.executemany(
+        "INSERT OR REPLACE INTO link VALUES (?, ?, ?, ?, ?)",
+        ((*key, url, seal(*key, url)) for key, url in links.items()),
+    )
+
+
+def drop_links(database: apsw.Connection, facts: Iterable[Fact]) -> None:
+    """Remove the signed URLs that nobody needs any more after these facts."""
+    for fact in facts:
+        match fact:
+            case Saved(job=job, attempt=attempt, index=index):
+                database.execute(
+                    "DELETE FROM link WHERE job = ? AND attempt = ? AND result = ?",
+                    (job, attempt, index),
+                )
+            case Sealed(job=job) | SealedInPart(job=job) | Expired(job=job):
+                database.execute("DELETE FROM link WHERE job = ?", (job,))
 
 
 def _document(database: apsw.Connection, identity: str) -> str:

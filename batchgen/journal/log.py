@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar
 
 import apsw
 
-from batchgen.core.facts import Expired, Fact, JobFact, Saved, Sealed, SealedInPart
+from batchgen.core.facts import Fact, JobFact
 from batchgen.core.lifecycle import State
 from batchgen.core.policy import Policy
 from batchgen.core.standing import Standing
@@ -38,11 +38,14 @@ from batchgen.journal.belonging import (
 from batchgen.journal.beside import (
     check_all_requests,
     check_requests,
+    drop_links,
     read_links,
     read_request,
+    write_links,
+    write_requests,
 )
-from batchgen.journal.chain import Chain, seal
-from batchgen.journal.codec import decode, dump
+from batchgen.journal.chain import Chain
+from batchgen.journal.codec import decode
 from batchgen.journal.database import (
     Kind,
     Stamp,
@@ -341,7 +344,10 @@ class Journal:
             with reported(self._path):
                 chain = self._read_chain()
                 with transaction(self._database):
-                    self._insert(facts, requests, links, chain)
+                    write_requests(self._database, requests)
+                    write_links(self._database, links)
+                    self._rows.append(chain, facts)
+                    drop_links(self._database, facts)
                 self._extent.note(chain.seq)
         except BaseException as error:
             self._failure = str(error)
@@ -352,37 +358,3 @@ class Journal:
             deque(self.replay(), maxlen=0)
         assert self._chain is not None
         return self._chain
-
-    def _insert(
-        self,
-        facts: Sequence[Fact],
-        requests: Mapping[str, Mapping[str, Any]],
-        links: Mapping[LinkKey, str],
-        chain: Chain,
-    ) -> None:
-        insert = self._database.executemany
-        if requests:
-            documents = ((identity, dump(document)) for identity, document in requests.items())
-            insert(
-                "INSERT INTO request VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                ((*request, seal(*request)) for request in documents),
-            )
-        if links:
-            insert(
-                "INSERT OR REPLACE INTO link VALUES (?, ?, ?, ?, ?)",
-                ((*key, url, seal(*key, url)) for key, url in links.items()),
-            )
-        insert("INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", chain.extend(facts))
-        self._database.execute("UPDATE head SET seq = ?, checksum = ?", (chain.seq, chain.checksum))
-        for fact in facts:
-            self._drop_links(fact)
-
-    def _drop_links(self, fact: Fact) -> None:
-        match fact:
-            case Saved(job=job, attempt=attempt, index=index):
-                self._database.execute(
-                    "DELETE FROM link WHERE job = ? AND attempt = ? AND result = ?",
-                    (job, attempt, index),
-                )
-            case Sealed(job=job) | SealedInPart(job=job) | Expired(job=job):
-                self._database.execute("DELETE FROM link WHERE job = ?", (job,))

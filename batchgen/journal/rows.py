@@ -1,12 +1,13 @@
-"""Reads the rows of the log, each held against the row before it."""
+"""The rows of the log: read, each held against the row before it, and added."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apsw
 
+from batchgen.core.facts import Fact
 from batchgen.journal.chain import Broken, Chain, Row
 
 _NAMED = 5
@@ -52,6 +53,13 @@ class Rows:
             yield row
         if (chain.seq, chain.checksum) != (seq, checksum):
             raise Broken(f"the log should have {seq} facts, but ends after {chain.seq}")
+
+    def append(self, chain: Chain, facts: Sequence[Fact]) -> None:
+        """Add facts to the log, which goes as far as the chain does."""
+        self._database.executemany(
+            "INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", chain.extend(facts)
+        )
+        self._database.execute("UPDATE head SET seq = ?, checksum = ?", (chain.seq, chain.checksum))
 
     def check(self, until: int) -> None:
         """Raise Broken where a row up to that number is not whole, or not in its place."""
