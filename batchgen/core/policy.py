@@ -78,12 +78,6 @@ class Policy:
     """Of questions about tasks, the list and cancelling together: what the service allows an
     account (Manage asynchronous tasks, 2026)."""
     queries_in_flight: int = 16
-
-    @property
-    def search_pace(self) -> float:
-        """Questions a second of a search, which are taken from the pace of all others."""
-        return min(5.0, self.queries_per_second / 2)
-
     downloads: int = 4
     preparations: int = 2
     """Uploads and checks at once."""
@@ -96,6 +90,11 @@ class Policy:
     """A task seen running for longer will not finish: the service's own limit is 3 hours."""
     gone_after: float = RETENTION + 3 * HOUR
     """Nor will one that was submitted so long ago, whatever the answers about it say."""
+
+    @property
+    def search_pace(self) -> float:
+        """Questions a second of a search, which are taken from the pace of all others."""
+        return min(5.0, self.queries_per_second / 2)
 
     def lane(self, model: str) -> LaneLimits:
         """The limits of a model; 5 a second and 5 at once where the catalog no longer knows it."""
