@@ -102,13 +102,19 @@ def _cost(micros: int | None, currency: str | None, *, estimated: bool) -> dict[
 
 def _printable(value: Any) -> Any:
     """Return a copy that JSON can hold and anybody may read."""
-    if isinstance(value, str):
-        return without_secrets(value)
-    if isinstance(value, Mapping):
-        return {without_secrets(str(key)): _printable(part) for key, part in value.items()}
-    if isinstance(value, Sequence):
-        return [_printable(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    match value:
+        case str():
+            return without_secrets(value)
+        case None | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {without_secrets(str(key)): _printable(part) for key, part in value.items()}
+        case Sequence():
+            return [_printable(part) for part in value]
+        case _:
+            return value
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

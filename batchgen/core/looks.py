@@ -37,9 +37,6 @@ from batchgen.core.standing import Standing
 Group = tuple[LaneKey, bool]
 """The tasks of a lane that are known to render (True), and its other ones."""
 
-COUNTED = 100
-"""How many tasks of a group are counted at most, to see whether the list is worth its pages."""
-
 LIST_PATIENCE = 5.0
 """Seconds for which looks at tasks wait for a list that is being read."""
 
@@ -218,8 +215,9 @@ class Looks:
         roll = self._roll(lane)
         pages = roll.pages[renders] + (0 if renders else roll.pages[True])
         soon = max(roll.rested_at[renders], now + self._cadences[lane].rest(pages, now))
-        wanting = self._due[group].count_until(soon, most=max(COUNTED, pages + 1))
-        return roll.rested_at[renders] if roll.is_usable(now) and wanting > pages else None
+        if not roll.is_usable(now) or self._due[group].count_until(soon, most=pages + 1) <= pages:
+            return None  # the list would cost more questions than the tasks themselves
+        return roll.rested_at[renders]
 
     # -- the list ------------------------------------------------------------------------------
 

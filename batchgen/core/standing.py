@@ -7,8 +7,7 @@ facts, so two of them built from the same facts are equal, whoever built them an
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from batchgen.core import facts as f
 from batchgen.core.job import IllegalStep, Job
@@ -208,8 +207,7 @@ class Standing:
         return (self.taken, *known, counts, sums, names, place)
 
 
-@dataclass(frozen=True, slots=True)
-class _Measures:
+class _Measures(NamedTuple):
     """What a job adds to the sums."""
 
     state: State
