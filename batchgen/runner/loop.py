@@ -29,36 +29,18 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from batchgen.core.actions import (
-    Action,
-    AskLimits,
-    Download,
-    JobAction,
-    Poll,
-    Prepare,
-    Seal,
-    Search,
-    Submit,
-    Survey,
-)
+from batchgen.core.actions import Action, AskLimits, Prepare, Search, Submit, Survey
 from batchgen.core.batch import Batch, Decision
 from batchgen.core.facts import CHECK, Fact
 from batchgen.core.job import IllegalStep, Job
 from batchgen.errors import BatchgenError, JournalError
 from batchgen.journal import Journal, LinkKey
 from batchgen.runner.clock import Clock
-from batchgen.runner.fetcher import Fetcher
-from batchgen.runner.inspector import Inspector
 from batchgen.runner.mishaps import mishap
 from batchgen.runner.outcome import Outcome
-from batchgen.runner.poller import Poller
 from batchgen.runner.progress import Progress, progress_of
-from batchgen.runner.sealer import Sealer
-from batchgen.runner.searcher import Searcher
 from batchgen.runner.silence import Silence
-from batchgen.runner.submitter import Submitter
-from batchgen.runner.surveyor import Surveyor
-from batchgen.runner.uploader import Uploader
+from batchgen.runner.workers import Workers
 
 _log = logging.getLogger(__name__)
 
@@ -67,20 +49,6 @@ PATIENCE = 10.0
 
 DISK_LOOKS = 1.0
 """Seconds between two looks at what is free on the disk."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """The hands of a run: one for each kind of action."""
-
-    uploader: Uploader
-    inspector: Inspector
-    submitter: Submitter
-    searcher: Searcher
-    surveyor: Surveyor
-    poller: Poller
-    fetcher: Fetcher
-    sealer: Sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,25 +239,27 @@ class Loop:
         return [self._news.receive_nowait() for _ in range(waiting)]
 
     def _take_in(self, news: Sequence[News | None]) -> None:
+        """All facts first: they may name tasks, and are kept whatever else goes wrong."""
+        ended: list[tuple[Action, Outcome]] = []
         failures: list[Exception] = []
         for item in filter(None, news):
             if isinstance(item.outcome, Exception):
                 failures.append(item.outcome)
                 continue
             try:
-                self._take_in_outcome(item.action, item.outcome)
-            except IllegalStep as error:  # the others' facts may name tasks: they are kept
+                for fact in item.outcome.facts:
+                    self._batch.after(fact)
+                    self._unwritten.append(fact)
+            except IllegalStep as error:
                 failures.append(error)
+                continue
+            self._unwritten_links.update(item.outcome.links)
+            ended.append((item.action, item.outcome))
+        for action, outcome in ended:
+            self._batch.settle(action, self._clock.now(), outcome.news)
+            self._note(action, outcome)
         if failures:
             raise failures[0]
-
-    def _take_in_outcome(self, action: Action, outcome: Outcome) -> None:
-        for fact in outcome.facts:
-            self._batch.after(fact)
-            self._unwritten.append(fact)
-        self._unwritten_links.update(outcome.links)
-        self._batch.settle(action, self._clock.now(), outcome.news)
-        self._note(action, outcome)
 
     def _note(self, action: Action, outcome: Outcome) -> None:
         """What only this run needs to know."""
@@ -301,7 +271,7 @@ class Loop:
     async def _act(self, action: Action) -> None:
         outcome: Outcome | Exception
         try:
-            outcome = await self._outcome(action)
+            outcome = await self._workers.act(action)
         except Exception as error:  # noqa: BLE001 - the loop raises it, in its own place
             outcome = error
             if not _ends_a_run(error):
@@ -316,33 +286,6 @@ class Loop:
                 return ()
             case _:
                 return (self._batch.standing.jobs[action.job],)
-
-    async def _outcome(self, action: Action) -> Outcome:
-        match action:
-            case Search():
-                return await self._workers.searcher.search(action)
-            case Survey():
-                return await self._workers.surveyor.survey(action)
-            case AskLimits():
-                return await self._workers.surveyor.ask_limits(action)
-            case _:
-                return await self._outcome_for_job(action)
-
-    async def _outcome_for_job(self, action: JobAction) -> Outcome:
-        job = self._batch.standing.jobs[action.job]
-        match action:
-            case Prepare(need=need) if need.kind == CHECK:
-                return await self._workers.inspector.inspect(job, need)
-            case Prepare(need=need):
-                return await self._workers.uploader.upload(job, need)
-            case Submit():
-                return await self._workers.submitter.submit(job)
-            case Poll():
-                return await self._workers.poller.poll(job)
-            case Download(index=index):
-                return await self._workers.fetcher.fetch(job, index)
-            case Seal():
-                return await self._workers.sealer.seal(job)
 
 
 def _ends_a_run(error: Exception) -> bool:

@@ -15,7 +15,7 @@ from batchgen.journal import Journal
 from batchgen.runner.errand import Errand
 from batchgen.runner.fetcher import Fetcher
 from batchgen.runner.inspector import Inspector
-from batchgen.runner.loop import Loop, Workers
+from batchgen.runner.loop import Loop
 from batchgen.runner.poller import Poller
 from batchgen.runner.progress import Progress
 from batchgen.runner.sealer import Sealer
@@ -24,6 +24,7 @@ from batchgen.runner.submitter import Submitter
 from batchgen.runner.surveyor import Surveyor
 from batchgen.runner.throttle import Throttle
 from batchgen.runner.uploader import Uploader
+from batchgen.runner.workers import Workers
 
 
 @asynccontextmanager
@@ -54,6 +55,7 @@ async def start(
     ):
         throttle = Throttle(errand)
         workers = Workers(
+            batch.standing.jobs,
             Uploader(errand, service, storage, batch.standing),
             Inspector(errand, service, batch.standing),
             Submitter(errand, service, batch.standing, labels=private),

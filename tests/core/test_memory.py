@@ -96,6 +96,28 @@ def test_what_is_remembered_of_any_history_is_the_replay_of_its_facts(data):
         assert one.settled == other.settled
 
 
+def test_lanes_that_fall_due_together_are_looked_at_in_one_order():
+    """However much of the log was folded: which model's task came first in it says nothing."""
+    world = World.of(3)
+    (slow, fast, again), now = world.batch.standing.jobs.values(), world.now
+
+    def made(job: Job) -> tuple[f.Fact, f.Fact]:
+        says = {"at": now, "account": "a", "job": job.id, "attempt": 1}
+        started = f.SubmitStarted(**says)
+        return started, f.Submitted(**says, task_id=f"t-{job.id}", request_id="r")
+
+    says = {**world.says(slow), "attempt": 1}
+    world.note(*made(slow), f.TaskFailed(**says, code="InvalidParameter", message="no"))
+    world.note(*made(fast), *made(again))
+    terms, facts = world.batch.policy, world.log
+    known = remembered(standing_of(terms, facts), terms)
+    one = Batch(terms, standing=known, newest=newest(known, facts))
+    other = Batch(terms, facts=facts)
+    for batch in (one, other):
+        batch.after(f.RunStarted(at=now, account="a", version="test"))
+    assert one.decide(now + 1000.0) == other.decide(now + 1000.0)
+
+
 def test_needs_and_lost_answers_are_remembered():
     """Uploads, checks that are good for ever, and a doubt on the list come back as they were."""
     wanted = [
