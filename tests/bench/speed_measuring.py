@@ -205,8 +205,8 @@ def command(runner: str, load: Load, folder: Path, url: str) -> list[str]:
         return [*start, "--base-url", url, "--output", results]
     prompts = folder / "prompts.txt"
     prompts.write_text("\n".join(f"Fox {n}" for n in range(load.jobs)))
-    bounded = {"bare": 200, "fresh": 200, "slots": load.running}
-    at_once = min(load.running, bounded.get(runner, load.jobs))
+    few = min(load.running, 200)
+    at_once = {"bare": few, "fresh": few, "slots": load.running}.get(runner, load.jobs)
     program = "sdk" if runner == "slots" else runner
     start = [sys.executable, str(HERE / "speed_runners.py"), program, url]
     return [*start, str(prompts), results, "--at-once", str(at_once)]
