@@ -81,12 +81,8 @@ class Agenda(Generic[Item]):
 
     def clamp(self, limit: float) -> None:
         """Move every item beyond ``limit`` to it; they stay in their order."""
-        beyond = sorted(
-            (entry, place, item)
-            for place, (item, entry) in enumerate(self._keys.items())
-            if entry[0] > limit
-        )
-        for _, _, item in beyond:
+        beyond = [item for item, (key, _) in self._keys.items() if key > limit]
+        for item in sorted(beyond, key=self._keys.__getitem__):
             self.put(item, limit)
 
     def _skip_dead(self) -> None:

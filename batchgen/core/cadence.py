@@ -6,7 +6,7 @@ Rules of this file:
   within seconds of its submit, and then ever more seldom, but not later than it could have come to
   its turn and its end.
 * A task that renders is looked at when the first could be ready: shortly before the shortest that
-  was seen lately. From then on every two or three seconds; short ones every second, and those that
+  was seen lately. From then on every two and a half; short ones every second, and those that
   take very long as the service advises.
 * Before anything was seen to end, any task that renders could be ready.
 * What cannot be ready yet is looked at now and then all the same: it may have failed.

@@ -2,10 +2,9 @@
 
 Rules of this file:
 
-* Facts are durable before anything acts on them. What has come in and what is decided upon it are
-  one commit, and nothing is awaited between them: the actions of a decision start when both are
-  written. A failed write ends the run; the journal is the truth, and the batch in memory is thrown
-  away.
+* Facts are durable before anything acts on them: those of a decision before its actions start,
+  those of an outcome before the next decision. A failed write ends the run; the journal is the
+  truth, and the batch in memory is thrown away.
 * Nobody else calls ``decide``, ``after`` or ``commit``. Actions run beside the loop and touch
   neither the batch nor the journal; they end in one piece of news each.
 * What ends a run are refusals of this machine, or silence. A worker that raises what nobody
@@ -95,9 +94,6 @@ class Loop:
         self._landing: anyio.CancelScope | None = None
         self._silence = Silence(give_up)
         self._bug: Exception | None = None
-        self._unwritten: list[Fact] = []
-        """Facts that the batch has taken in, for the next commit."""
-        self._unwritten_links: dict[LinkKey, str] = {}
         streams = anyio.create_memory_object_stream[News | None](math.inf)
         self._say: MemoryObjectSendStream[News | None] = streams[0]
         self._news: MemoryObjectReceiveStream[News | None] = streams[1]
@@ -153,7 +149,7 @@ class Loop:
         while not self._stopping:
             now = self._clock.now()
             self._look_around(now)
-            self._note_key(now)
+            await self._note_key(now)
             decision = self._batch.decide(now)
             await self._write_down(decision)
             for action in decision.actions:
@@ -174,13 +170,13 @@ class Loop:
             self._service_time_seen = seen
             self._batch.see_service_time(now, seen)
 
-    def _note_key(self, now: float) -> None:
+    async def _note_key(self, now: float) -> None:
         """A key that was read anew in mid-run may be another account's."""
         known, here = self._batch.standing.connected, self._endpoint()
         if known is not None and known.endpoint != here:
             changed = replace(known, at=now, endpoint=here)
             self._batch.after(changed)
-            self._unwritten.append(changed)
+            await self._journal.commit((changed,))
 
     def _tell(self, progress: Progress) -> None:
         """Whoever watches must not decide the fate of what is paid for."""
@@ -192,54 +188,46 @@ class Loop:
 
     async def _write_down(self, decision: Decision) -> None:
         """Before anything is done. What cannot be written down is not begun."""
+        if not decision.facts:
+            return
         try:
-            await self._commit(decision.facts)
-        except JournalError:
+            await self._journal.commit(decision.facts)
+        except Exception:
             for action in decision.actions:
                 del self._batch.under_way[action]
             raise
 
-    async def _commit(self, decided: Sequence[Fact] = ()) -> None:
-        """Write what has come in, and what was decided upon it."""
-        facts, self._unwritten = (*self._unwritten, *decided), []
-        links, self._unwritten_links = self._unwritten_links, {}
-        if facts or links:
-            await self._journal.commit(facts, links=links)
-        self._links.update(links)
-
     async def _land(self, failure: Exception | None) -> Exception | None:
         """Take in the answers to POSTs under way; a failure that is known already stays the one."""
-        while True:
+        while any(map(_costs, self._batch.under_way)):
             try:
-                await self._commit()
-                if not any(map(_costs, self._batch.under_way)):
-                    return failure
                 await self._listen(math.inf)
             except JournalError as error:  # nothing can be written down any more
                 return failure or error
             except Exception as error:  # noqa: BLE001 - another worker's; the POSTs go on
                 failure = failure or error
+        return failure
 
     async def _give_up_posts(self) -> None:
         """Whose answer has not come by now is in doubt, and is told so at once."""
-        try:
-            self._take_in(self._buffered())
-        finally:
-            await self._commit(self._batch.give_up_posts(self._clock.now()))
+        await self._take_in(self._buffered())
+        if facts := self._batch.give_up_posts(self._clock.now()):
+            await self._journal.commit(facts)
 
     async def _listen(self, until: float) -> None:
         """Wait for news, or until then; take in all the news that is there."""
         first: News | None = None
         with anyio.move_on_after(until - self._clock.now()):
             first = await self._news.receive()
-        self._take_in([first, *self._buffered()])
+        await self._take_in([first, *self._buffered()])
 
     def _buffered(self) -> list[News | None]:
         waiting = self._news.statistics().current_buffer_used
         return [self._news.receive_nowait() for _ in range(waiting)]
 
-    def _take_in(self, news: Sequence[News | None]) -> None:
-        """All facts first: they may name tasks, and are kept whatever else goes wrong."""
+    async def _take_in(self, news: Sequence[News | None]) -> None:
+        facts: list[Fact] = []
+        links: dict[LinkKey, str] = {}
         ended: list[tuple[Action, Outcome]] = []
         failures: list[Exception] = []
         for item in filter(None, news):
@@ -249,12 +237,15 @@ class Loop:
             try:
                 for fact in item.outcome.facts:
                     self._batch.after(fact)
-                    self._unwritten.append(fact)
-            except IllegalStep as error:
+                    facts.append(fact)
+            except IllegalStep as error:  # the others' facts may name tasks: they are kept
                 failures.append(error)
                 continue
-            self._unwritten_links.update(item.outcome.links)
+            links.update(item.outcome.links)
             ended.append((item.action, item.outcome))
+        if facts or links:
+            await self._journal.commit(facts, links=links)
+        self._links.update(links)
         for action, outcome in ended:
             self._batch.settle(action, self._clock.now(), outcome.news)
             self._note(action, outcome)

@@ -264,6 +264,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         tempfile.tempdir = folder
         sections = [section for part in chosen for section in part()]
+    tempfile.tempdir = None
     if arguments.draw:
         draw(arguments.draw, sections)
 
