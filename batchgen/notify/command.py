@@ -14,8 +14,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import anyio
@@ -83,9 +83,8 @@ async def run_command(
         return Ended("", f"could not be started: {error.strerror}")
     output = _Output()
     with anyio.move_on_after(limit) as waiting:
-        async with process:
-            with _group(process):
-                await _attend(process, document, output)
+        async with process, _group(process):
+            await _attend(process, document, output)
     if waiting.cancelled_caught:
         return output.ended(f"was stopped after {limit:g} seconds")
     return output.ended(_trouble(process.returncode or 0))
@@ -107,14 +106,18 @@ def _trouble(code: int) -> str | None:
     return f"ended with exit code {code}" if code else None
 
 
-@contextmanager
-def _group(process: Process) -> Iterator[None]:
+@asynccontextmanager
+async def _group(process: Process) -> AsyncIterator[None]:
     """A block that is not left in its own time takes the whole group of the command with it."""
     try:
         yield
     except BaseException:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        # asyncio has a thread that waits for the end of the process. Who looks after it sooner, as
+        # closing the process does, takes the end away from that thread, which then logs a warning.
+        with anyio.CancelScope(shield=True):
+            await process.wait()
         raise
 
 
