@@ -94,6 +94,8 @@ class Loop:
         self._landing: anyio.CancelScope | None = None
         self._silence = Silence(give_up)
         self._bug: Exception | None = None
+        self._failed: set[Action] = set()
+        """They are over, without an outcome that could be taken in."""
         streams = anyio.create_memory_object_stream[News | None](math.inf)
         self._say: MemoryObjectSendStream[News | None] = streams[0]
         self._news: MemoryObjectReceiveStream[News | None] = streams[1]
@@ -199,7 +201,7 @@ class Loop:
 
     async def _land(self, failure: Exception | None) -> Exception | None:
         """Take in the answers to POSTs under way; a failure that is known already stays the one."""
-        while any(map(_costs, self._batch.under_way)):
+        while any(map(_costs, self._batch.under_way.keys() - self._failed)):
             try:
                 await self._listen(math.inf)
             except JournalError as error:  # nothing can be written down any more
@@ -233,6 +235,7 @@ class Loop:
         for item in filter(None, news):
             if isinstance(item.outcome, Exception):
                 failures.append(item.outcome)
+                self._failed.add(item.action)
                 continue
             try:
                 for fact in item.outcome.facts:
@@ -240,6 +243,7 @@ class Loop:
                     facts.append(fact)
             except IllegalStep as error:  # the others' facts may name tasks: they are kept
                 failures.append(error)
+                self._failed.add(item.action)
                 continue
             links.update(item.outcome.links)
             ended.append((item.action, item.outcome))

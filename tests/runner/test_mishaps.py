@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import wave
 
 import pytest
 from PIL import Image
 
 from batchgen.api import plan
+from batchgen.core import facts as f
+from batchgen.core.job import IllegalStep
 from batchgen.errors import ExitCode
 from batchgen.manifest import load
 from batchgen.runner.fetcher import Fetcher
 from batchgen.runner.inspector import Inspector
+from batchgen.runner.loop import PATIENCE
+from batchgen.runner.outcome import Outcome, about
 from batchgen.runner.poller import Poller
 from batchgen.runner.sealer import Sealer
 from batchgen.runner.searcher import Searcher
@@ -129,6 +134,29 @@ async def test_a_bug_in_a_search_holds_the_doubts_it_was_about(rehearsal, monkey
     assert summary.exit_code is ExitCode.DONE
     assert rehearsal.sidecar("owl")["adopted"]
     assert rehearsal.bill.tasks_created == 2
+
+
+@pytest.mark.parametrize("failure", [IllegalStep, MemoryError])
+async def test_a_submit_without_an_outcome_is_not_waited_for(rehearsal, monkeypatch, failure):
+    """What came fits nothing, or could not be told: the run ends at once, with the job in doubt;
+    the next one finds its task.
+    """
+    real = Submitter.submit
+
+    async def mistaken(self, job):
+        await real(self, job)
+        if failure is MemoryError:
+            raise failure
+        return Outcome((f.TaskCanceled(**about(job, self._errand.clock.now())),))
+
+    began = asyncio.get_running_loop().time()
+    with monkeypatch.context() as broken:
+        broken.setattr(Submitter, "submit", mistaken)
+        assert isinstance((await rehearsal.run(TWO)).bug, failure)
+    assert asyncio.get_running_loop().time() - began < PATIENCE
+    assert state_of(rehearsal, "owl").state == "in doubt"
+    summary = await rehearsal.run()
+    assert (summary.exit_code, rehearsal.bill.tasks_created) == (ExitCode.DONE, 2)
 
 
 FIVE = TWO + "".join(f"  - {{id: j{n}, prompt: Wave {n} breaks on the pier.}}\n" for n in range(5))
