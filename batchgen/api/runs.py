@@ -184,6 +184,7 @@ class Run:
         facts = arrival.facts
         if batch.settled:
             if len(facts) > 1:  # more to tell than that we ran
+                journal.check_file()
                 await self._note(journal, facts)
             await _set_aside(tree, arrival)
             return

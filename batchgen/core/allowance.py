@@ -120,7 +120,9 @@ class Allowance:
         """How many requests of a kind may be in flight: an answer that is the result itself is
         waited for while it is worked on, and nothing stands in line for it.
         """
-        return self.running if direct else self.running + self.in_line
+        if not direct:
+            return self.running + self.in_line
+        return min(self.running + self._tried, max(self.running, self._limits.running))
 
     def told(self, told: ServiceLimits) -> None:
         """The service has said what it allows."""
@@ -146,11 +148,11 @@ class Allowance:
             if now - self._fewer_since >= max(RARELY, self._cadence.usual or 0.0):
                 self.running, self._fewer_since = max(self._most_seen, 1), None
 
-    def does_not_queue(self, at_service: int) -> None:
-        """The service refused a task because so many are there: nothing may wait, until some have
-        got through, and then one more is tried.
+    def does_not_queue(self, in_flight: int) -> None:
+        """The service refused a request because so many are there: nothing may wait, until some
+        have got through, and then one more is tried.
         """
-        self.running, self._waiting, self._unqueued = max(at_service, 1), 0, 0
+        self.running, self._waiting, self._unqueued = max(in_flight, 1), 0, 0
 
     def throttled(self) -> None:
         """The service asked for fewer requests."""
@@ -172,4 +174,9 @@ class Allowance:
         self._share = min(self._share + REGAINED, 1.0)
         if self._unqueued is not None:
             self._unqueued += 1
-            self._waiting = self._unqueued // TRIED_AFTER
+            self._waiting = self._tried
+
+    @property
+    def _tried(self) -> int:
+        """How many more than were refused are tried by now."""
+        return (self._unqueued or 0) // TRIED_AFTER

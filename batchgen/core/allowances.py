@@ -51,6 +51,8 @@ class Allowances:
                 self.of(self._standing.lane(self._standing.jobs[fact.job])).sent(fact.at)
             case f.Submitted() | f.Deferred() | f.Refused() | f.SubmitLost():
                 self._learn_of_request(fact)
+            case f.Rendered() if (job := self._standing.jobs[fact.job]).direct:
+                self.of(self._standing.lane(job)).got_through()
             case _:
                 pass
 
@@ -84,7 +86,7 @@ class Allowances:
         if isinstance(fact, f.Submitted):
             allowance.got_through()
         elif isinstance(fact, f.Deferred) and fact.code == NO_QUEUE:
-            allowance.does_not_queue(lane.at_service)
+            allowance.does_not_queue(lane.in_flight)
 
     def _of(self, account: str, model: str) -> Allowance:
         return self.of(self._standing.lanes[account, model])

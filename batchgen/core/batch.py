@@ -100,11 +100,12 @@ class Batch:
         self.under_way: dict[Action, float] = {}
         """What was started, and when."""
         cadences = Cadences(policy)
-        self._queries = Queries(policy.queries_per_second)
-        self._allowances = Allowances(self.standing, cadences, self._queries)
+        self.queries = Queries(policy.queries_per_second)
+        """Whose turns the further questions of an action take, too."""
+        self._allowances = Allowances(self.standing, cadences, self.queries)
         self._admission = Admission(self.standing, chosen, self._allowances)
-        self._looks = Looks(self.standing, self._queries, cadences)
-        self._searches = Searches(self.standing, self._queries)
+        self._looks = Looks(self.standing, self.queries, cadences)
+        self._searches = Searches(self.standing, self.queries)
         self._overdue = Overdue(self.standing)
         self._fetches = Fetches(self.standing)
         self._seals: Agenda[str] = Agenda()
@@ -160,11 +161,11 @@ class Batch:
     def _hear(self, action: Action, began: float, now: float, news: News) -> None:
         """What the answers to questions say of those to come."""
         if isinstance(action, Poll | Search | Survey):
-            self._queries.note(began, now, answered=news.answered)
+            self.queries.note(began, now, answered=news.answered)
         if news.wait_until is not None:
-            self._queries.slow(news.wait_until)
+            self.queries.slow(news.wait_until)
         if news.key_refused:  # only what has a URL can still be collected
-            self._queries.stop()
+            self.queries.stop()
             self.stop_submitting()
 
     def _settle_job(self, action: Submit | Poll | Download | Seal, now: float, news: News) -> None:
@@ -203,7 +204,8 @@ class Batch:
         """What to do at this moment; done as far as this state is concerned."""
         facts = [self._take(fact) for fact in self._facts(now)]
         actions: list[Action] = [*self._fetches.begin(now), *self._seal_all()]
-        actions += [*self._looks.begin(now), *self._searches.begin(now)]
+        # A search comes first: other jobs wait for what it finds, and looks may want every turn.
+        actions += [*self._searches.begin(now), *self._looks.begin(now)]
         actions += self._allowances.ask(self._admission.buying)
         while steps := [self._step(step) for step in self._admission.steps(now)]:
             facts.extend(fact for fact, _ in steps if fact is not None)

@@ -7,24 +7,24 @@ Rules of this file:
   group want a look than the list has pages, the list is asked (``Survey``), else the first of them
   (``Poll``). What the list tells moves the next look; where it tells nothing, the task is asked.
 * Only a question about the task itself ends a job. So a task that the list shows no longer, and one
-  whose URL went stale, wants one, and comes before all groups. A task that the list shows to be
-  rendering for longer than any before is asked for itself now and then.
+  whose URL went stale, wants one. A task that the list shows to be rendering for longer than any
+  before is asked for itself now and then; one whose own answers are unclear ever more seldom.
 * The list of who waits is asked before that of who renders: a task that changes over in between is
   on both.
-* A question leaves as often as the rate of the account allows (``queries``), and only so many wait
-  for their answers at once. When a task is looked at next is said by ``cadence``, what the list is
-  worth by ``roll``.
+* Who has waited longest comes first. A question leaves as often as the rate of the account allows
+  (``queries``), and only so many wait for their answers at once. When a task is looked at next is
+  said by ``cadence``, what the list is worth by ``roll``.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from batchgen.core import facts as f
 from batchgen.core.actions import Poll, Survey
 from batchgen.core.agenda import Agenda
-from batchgen.core.cadence import Cadences
+from batchgen.core.cadence import RARELY, Cadences
 from batchgen.core.job import Job
 from batchgen.core.lanes import LaneKey
 from batchgen.core.lifecycle import State
@@ -61,6 +61,8 @@ class Looks:
         """The lanes whose list is being read, and since when."""
         self._missed: set[str] = set()
         """Who is asked because the list shows it no longer."""
+        self._unclear: Counter[str] = Counter()
+        """How many answers in a row have said nothing of the task."""
         self._asked_at: dict[str, float] = {}
         """When the task itself was asked last."""
         self._seen_rendering: dict[str, None] = {}
@@ -93,6 +95,7 @@ class Looks:
             if name in self._due[lane, renders]:
                 self._due[lane, renders].drop(name)
                 self._file((lane, renders))
+        self._unclear.pop(name, None)
         self._seen_rendering.pop(name, None)
         self.stuck.discard(name)
 
@@ -119,7 +122,10 @@ class Looks:
         self._polled.discard(action)
         job = self._standing.jobs[action.job]
         unseen = job.state is State.RENDERING
-        if news.answered:
+        if news.unclear:
+            self._unclear[job.id] += 1
+        elif news.answered:
+            self._unclear.pop(job.id, None)
             self._judge_list(job, now, news, ended=not unseen)
         unseen = unseen or (job.state is State.READY and job.stale_until is not None)
         if not unseen or self._is_filed(job):
@@ -128,19 +134,20 @@ class Looks:
             self.stuck.add(job.id)
             self._missed.discard(job.id)
         elif job.id in self._missed or job.rendered:
-            self._own.put(job.id, now + self._pause(job, now))
+            self._own.put(job.id, now + self._pause_after(job, now))
         else:
-            self._put(job, now + self._pause(job, now))
+            self._put(job, now + self._pause_after(job, now))
 
     def settle_survey(self, action: Survey, now: float, news: News) -> None:
         """A look at the list is over."""
         lane, roll = (action.account, action.model), self._roll((action.account, action.model))
         del self._surveyed[lane]
-        self._queries.charge(max(news.questions - self._pages(action), 0), now)
         if news.census is not None:
             self._see(lane, roll, news.census, now)
-        else:
+        elif news.answered:  # it is refused
             roll.ban(now)
+        else:
+            roll.miss(now)
         cadence = self._cadences[lane]
         roll.rested_at[True] = now + cadence.rest(roll.pages[True], now)
         if action.waiting:
@@ -160,7 +167,7 @@ class Looks:
         """As many as the query rate allows now; ``next_at`` says when the next is due."""
         while (moment := self.next_at) is not None and moment <= now:
             if (action := self._next(now)) is not None:
-                self._queries.charge(self._pages(action) if isinstance(action, Survey) else 1, now)
+                self._queries.turn(now)
                 yield action
 
     @property
@@ -175,8 +182,8 @@ class Looks:
         return max(due, self._queries.free_at)
 
     def _next(self, now: float) -> Poll | Survey | None:
-        first = self._own.first_key()
-        if first is not None and first <= now:
+        first, others = self._own.first_key(), self._groups.first_key()
+        if others is None or (first is not None and first <= others):
             return self._poll(self._own.pop(), now)
         group = self._groups.pop()
         (account, model), renders = group
@@ -222,6 +229,7 @@ class Looks:
     # -- the list ------------------------------------------------------------------------------
 
     def _see(self, lane: LaneKey, roll: Roll, census: Census, now: float) -> None:
+        roll.misses = 0
         roll.pages[True] = census.rendering_pages
         if census.waiting is not None:
             roll.pages[False] = census.waiting_pages
@@ -326,6 +334,13 @@ class Looks:
         unwatched = job.submitted_at < self._began <= job.running_since
         since = job.submitted_at if unwatched else job.running_since
         return cadence.rendering_pause(max(now - since, 0.0))
+
+    def _pause_after(self, job: Job, now: float) -> float:
+        """Until the next look at a task that was just asked about."""
+        pause = self._pause(job, now)
+        # Not long: it may be the service that is out of order, for a while.
+        most = max(pause, RARELY / self._policy.service_speed)
+        return min(pause * 2.0 ** min(self._unclear[job.id], 10), most)
 
     def _took(self, job: Job, fact: f.Fact) -> float | None:
         """Seconds for which the task was rendered, best by what the service says of it."""

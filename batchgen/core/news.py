@@ -13,9 +13,9 @@ class News:
     """Of an action that has ended; all of it is None, or as usual, where it asked nothing."""
 
     answered: bool = True
-    """Whether a question was answered."""
-    questions: int = 1
-    """How many a survey has asked."""
+    """Whether a question was answered, with whatever words, but for those that ask for fewer."""
+    unclear: bool = False
+    """The answer to a poll says nothing of the task."""
     wait_until: float | None = None
     """The service wants no question before that."""
     key_refused: bool = False

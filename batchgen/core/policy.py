@@ -91,11 +91,6 @@ class Policy:
     gone_after: float = RETENTION + 3 * HOUR
     """Nor will one that was submitted so long ago, whatever the answers about it say."""
 
-    @property
-    def search_pace(self) -> float:
-        """Questions a second of a search, which are taken from the pace of all others."""
-        return min(5.0, self.queries_per_second / 2)
-
     def lane(self, model: str) -> LaneLimits:
         """The limits of a model; 5 a second and 5 at once where the catalog no longer knows it."""
         return self.lanes.get(model) or LaneLimits(submits_per_second=5, running=5, poll_seconds=15)

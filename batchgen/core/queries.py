@@ -1,10 +1,8 @@
 """How often the service may be asked where things stand: one rate for the whole account.
 
 Polls, surveys and searches share it (the service allows 20 a second; QwenCloud counts questions
-about a task, the list and cancelling together). They leave evenly, ``CARE`` slower than allowed,
-since what is sent evenly arrives bunched. A look at the list takes the time of all its pages in
-advance, as many as it had the last time; a search, of which nobody knows how many questions it
-takes, asks at a pace of its own, which is taken from that of the others while it lasts. A question
+about a task, the list and cancelling together). Each question takes a turn, and the turns are
+evenly spaced, ``CARE`` slower than allowed, since what is sent evenly arrives bunched. A question
 without an answer, throttled or not, halves the rate, if it left after that was halved last; each
 answer gives a part of it back.
 """
@@ -30,25 +28,24 @@ class Queries:
         self._full = per_second * (1 - CARE)
         self._per_second = self._full
         self._slowed_at = -math.inf
-        self.lent = 0.0
-        """Questions a second that a search asks meanwhile."""
         self.wanted = True
         """The service still answers this key."""
         self.free_at = -math.inf
-        """When the next may leave."""
+        """The moment of the next turn."""
 
     def stop(self) -> None:
         """None is wanted any more."""
         self.wanted = False
 
     def slow(self, until: float) -> None:
-        """None leaves before this moment."""
+        """No turn comes before this moment."""
         self.free_at = max(self.free_at, until)
 
-    def charge(self, count: int, now: float) -> None:
-        """So many were made at this moment: the next waits until the rate allows it."""
-        rate = max(self._per_second - self.lent, min(SLOWEST, self._full))
-        self.free_at = max(self.free_at, now) + count / rate
+    def turn(self, now: float) -> float:
+        """Take the next turn: the moment at which one question may leave, now at the soonest."""
+        at = max(self.free_at, now)
+        self.free_at = at + 1 / self._per_second
+        return at
 
     def note(self, began: float, now: float, *, answered: bool) -> None:
         """A question that left at one moment has ended at another."""

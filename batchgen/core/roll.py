@@ -24,6 +24,9 @@ JUDGED = 8
 LAG_BORNE = 10.0
 """Seconds by which a list may be behind: as long as it takes to ask about many tasks singly."""
 
+MISSES_BORNE = 2
+"""How often in a row it may not be had because the service is busy or silent, not refused."""
+
 FIRST_BAN = 60.0
 """Seconds for which a list that was wrong is left alone at first."""
 
@@ -32,8 +35,8 @@ FIRST_BAN = 60.0
 class Census:
     """A look at the list, begun at ``asked_at``: the ids of tasks by what it says of them.
 
-    ``waiting`` is None where only those that render were asked for; ``pages`` counts the pages of
-    both lists, as far as they were asked for. Not ``whole``: it was too long to be read.
+    ``waiting`` is None where only those that render were asked for. Not ``whole``: it was too long
+    to be read, as the numbers of its pages tell.
     """
 
     asked_at: float
@@ -58,6 +61,8 @@ class Roll:
         """The jobs whose tasks it has shown alive, and not shown otherwise since; and when last."""
         self.pages = {True: 1, False: 1}
         """Of those that render, and of those that wait: so long was it."""
+        self.misses = 0
+        """Looks at it in a row that brought nothing."""
         self.rested_at = {True: 0.0, False: 0.0}
         """When each may be asked for again."""
 
@@ -77,6 +82,12 @@ class Roll:
             self.ban(now)
         elif len(self._verdicts) == JUDGED and all(self._verdicts):
             self._bans = 0
+
+    def miss(self, now: float) -> None:
+        """It could not be had, this time: tasks asked about singly cost a busy service more."""
+        self.misses += 1
+        if self.misses > MISSES_BORNE:
+            self.ban(now)
 
     def ban(self, now: float) -> None:
         """Leave it alone for a while; what was asked before that says nothing new."""

@@ -58,7 +58,6 @@ class Searches:
     def settle(self, action: Search, now: float) -> None:
         """A search is over, and its facts are taken in."""
         self._under_way = False
-        self._queries.lent = 0.0
         lane = (action.account, action.model)
         self._rested_at[lane] = now + min(BREATH, self._standing.policy.settle)
         self._file(lane)
@@ -68,7 +67,7 @@ class Searches:
         lane, moment = self._lanes.first(), self.next_at
         if lane is not None and moment is not None and moment <= now:
             self._under_way = True
-            self._queries.lent = self._standing.policy.search_pace
+            self._queries.turn(now)
             yield Search(*lane)
 
     @property

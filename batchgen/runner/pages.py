@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from batchgen.catalog import Model
 from batchgen.dashscope.answers import ListedTask, NoAnswer, TaskStatus
 from batchgen.dashscope.client import Service
+from batchgen.runner.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,12 @@ class TaskList:
 
 
 class Pages:
-    """The questions about one model's tasks, ``pause`` seconds apart."""
+    """The questions about one model's tasks, each in its turn."""
 
-    def __init__(self, service: Service, model: Model, *, pause: float) -> None:
+    def __init__(self, service: Service, model: Model, turns: Turns) -> None:
         self._service = service
         self._model = model
-        self._pause = pause
-        self.count = 0
-        """How many questions were asked."""
-
-    async def turn(self) -> None:
-        """Wait until the next question may leave."""
-        if self.count:
-            await asyncio.sleep(self._pause)
-        self.count += 1
+        self._turns = turns
 
     async def read(self, status: TaskStatus | None = None, *, most: int) -> TaskList | NoAnswer:
         """The tasks of a status, or all; no more than ``most`` pages are read."""
@@ -48,7 +40,7 @@ class Pages:
         service_time: float | None = None
         while number < pages:
             number += 1
-            await self.turn()
+            await self._turns.wait()
             page = await self._service.tasks(self._model.name, number, status)
             if isinstance(page, NoAnswer):
                 return page

@@ -57,7 +57,8 @@ class Poller:
         if answer.throttled:
             until = self._throttle.wait_until(answer, asked_at=asked_at)
             return Outcome(heard=True, news=News(answered=False, wait_until=until))
-        return Outcome(heard=answer.heard, reason=answer.reason, news=News(answered=False))
+        news = News(unclear=True) if answer.heard else News(answered=False)
+        return Outcome(heard=answer.heard, reason=answer.reason, news=news)
 
     def _after_task(self, job: Job, model: Model, task: Task) -> Outcome:
         says = about(job, self._errand.clock.now())

@@ -6,9 +6,9 @@ Rules of this file:
 * Nothing is judged here, only asked (see ``core.reconciling``). What is asked is a whole list: all
   its pages, and as many different tasks as its first page counted. A part of a list says of no task
   that it is not there.
-* Questions leave one after another, ``PAUSE`` apart, which the pace of all others allows for.
-  There are at most ``MAX_PAGES`` pages and ``MAX_CANDIDATES`` tasks to a search: where so many are
-  made by others, a person finds out sooner.
+* Questions leave one after another, each in its turn among all others of the account. There are at
+  most ``MAX_PAGES`` pages and ``MAX_CANDIDATES`` tasks to a search: where so many are made by
+  others, a person finds out sooner.
 * A list that cannot be had is asked for a few times more, each time later; then its doubts are
   held, so that a run has an end. A key that is refused settles nothing.
 """
@@ -36,6 +36,7 @@ from batchgen.runner.outcome import Outcome, about
 from batchgen.runner.pages import Pages
 from batchgen.runner.poller import key_refused
 from batchgen.runner.prompts import repeated_prompt
+from batchgen.runner.turns import Turns
 
 MAX_PAGES = 100
 MAX_CANDIDATES = 200
@@ -61,7 +62,8 @@ class Searcher:
         doubts = self._batch.doubts(*lane)
         if model is None:
             return self._held(doubts, f"the catalog no longer has {action.model}")
-        inquiry = _Inquiry(self._service, model, 1 / self._batch.policy.search_pace)
+        turns = Turns(self._batch.queries, self._errand.clock)
+        inquiry = _Inquiry(self._service, model, turns)
         return await self._search(lane, model, doubts, inquiry)
 
     async def _search(
@@ -123,18 +125,18 @@ class Searcher:
 
 
 class _Inquiry:
-    """The questions of one search, and how many they were."""
+    """The questions of one search."""
 
-    def __init__(self, service: Service, model: Model, pause: float) -> None:
+    def __init__(self, service: Service, model: Model, turns: Turns) -> None:
         self._service = service
         self._model = model
-        self.pages = Pages(service, model, pause=pause)
+        self._turns = turns
         self.service_time: float | None = None
         """When the first page of the list was made, by the service's clock."""
 
     async def rows(self) -> tuple[Listed, ...] | NoAnswer:
         """The whole list, each task once."""
-        found = await self.pages.read(most=MAX_PAGES)
+        found = await Pages(self._service, self._model, self._turns).read(most=MAX_PAGES)
         if isinstance(found, NoAnswer):
             return found
         if not found.whole:
@@ -150,7 +152,7 @@ class _Inquiry:
             return _useless(f"{len(possible)} tasks on it could be the one")
         found = {}
         for listed in possible:
-            await self.pages.turn()
+            await self._turns.wait()
             match await self._service.task(listed.task_id, self._model.result_shape):
                 case Task(status=status, orig_prompt=prompt):
                     found[listed.task_id] = Candidate(

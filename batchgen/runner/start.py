@@ -60,7 +60,7 @@ async def start(
             Inspector(errand, service, batch.standing),
             Submitter(errand, service, batch.standing, labels=private),
             Searcher(errand, service, batch),
-            Surveyor(errand, service, batch.policy, throttle),
+            Surveyor(errand, service, batch.queries, throttle),
             Poller(errand, service, batch.policy, throttle),
             Fetcher(errand, downloader, tree, links),
             Sealer(errand, journal, tree),

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from batchgen.core.actions import AskLimits, Survey
 from batchgen.core.allowance import ServiceLimits
 from batchgen.core.news import News
-from batchgen.core.policy import Policy
+from batchgen.core.queries import Queries
 from batchgen.core.roll import Census
 from batchgen.dashscope.answers import ListedTask, NoAnswer, TaskStatus
 from batchgen.dashscope.client import Service
@@ -26,9 +26,7 @@ from batchgen.runner.outcome import Outcome
 from batchgen.runner.pages import Pages, TaskList
 from batchgen.runner.poller import key_refused
 from batchgen.runner.throttle import Throttle
-
-PAUSE = 0.05
-"""Seconds between two pages, which move while they are read."""
+from batchgen.runner.turns import Turns
 
 MAX_PAGES = 20
 """Of a list that is read: it is others' tasks that make it so long."""
@@ -40,12 +38,12 @@ class Surveyor:
     """Turns looks at the list into news."""
 
     def __init__(
-        self, errand: Errand, service: Service, policy: Policy, throttle: Throttle
+        self, errand: Errand, service: Service, queries: Queries, throttle: Throttle
     ) -> None:
         self._errand = errand
         self._service = service
+        self._queries = queries
         self._throttle = throttle
-        self._pause = max(PAUSE, 1 / policy.queries_per_second)
 
     async def survey(self, action: Survey) -> Outcome:
         """GET the lists of who waits, if asked for, and of who renders."""
@@ -53,17 +51,16 @@ class Surveyor:
         if model is None:
             return Outcome()
         asked_at = self._errand.clock.now()
-        pages = Pages(self._service, model, pause=self._pause)
+        pages = Pages(self._service, model, Turns(self._queries, self._errand.clock))
         statuses = [TaskStatus.PENDING] * action.waiting + [TaskStatus.RUNNING]
         lists: dict[TaskStatus, TaskList] = {}
         for status in statuses:
             found = await pages.read(status, most=MAX_PAGES)
             if isinstance(found, NoAnswer):
-                return self._without_answer(action, found, pages.count, asked_at)
+                return self._without_answer(action, found, asked_at)
             lists[status] = found
         self._throttle.is_over()
-        census = _census(asked_at, lists)
-        return Outcome(heard=True, news=News(questions=pages.count, census=census))
+        return Outcome(heard=True, news=News(census=_census(asked_at, lists)))
 
     async def ask_limits(self, action: AskLimits) -> Outcome:
         """GET the limits of the lane's model."""
@@ -81,17 +78,14 @@ class Surveyor:
             ),
         )
 
-    def _without_answer(
-        self, action: Survey, answer: NoAnswer, count: int, asked_at: float
-    ) -> Outcome:
+    def _without_answer(self, action: Survey, answer: NoAnswer, asked_at: float) -> Outcome:
         now = self._errand.clock.now()
         if answer.kind is RefusalKind.ACCOUNT:
             return key_refused(action.account, answer, now)
         if answer.throttled:
             until = self._throttle.wait_until(answer, asked_at=asked_at)
-            news = News(answered=False, questions=count, wait_until=until)
-            return Outcome(heard=True, news=news)
-        news = News(answered=answer.heard, questions=count)
+            return Outcome(heard=True, news=News(answered=False, wait_until=until))
+        news = News(answered=answer.heard)
         return Outcome(heard=answer.heard, reason=answer.reason, news=news)
 
 

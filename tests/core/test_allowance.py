@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from batchgen.core import facts as f
 from batchgen.core.actions import AskLimits, Submit, Survey
 from batchgen.core.allowance import Allowance, ServiceLimits
+from batchgen.core.allowances import NO_QUEUE
 from batchgen.core.batch import Batch
 from batchgen.core.cadence import Cadence
 from batchgen.core.news import News
@@ -95,6 +98,25 @@ def test_a_service_that_does_not_queue_gets_no_more_than_it_renders():
     assert known.room(direct=False) == 5
 
 
+def test_where_the_answer_is_the_result_as_many_are_in_flight_as_were_when_one_was_refused():
+    """Four of five; when some have got through one more is tried, but no more than are allowed."""
+    night = Nightly(100, direct=True)
+    night.go_on(60)
+    assert night.sent == 5
+    night.refuse_next = True
+    night.answer(1)
+    night.go_on(60)
+    assert night.sent == 4
+    for _ in range(10):
+        night.answer(1)
+        night.go_on(60)
+    assert night.sent == 5
+    for _ in range(30):
+        night.answer(1)
+        night.go_on(60)
+    assert night.sent == 5
+
+
 def test_no_second_has_more_requests_than_it_may_however_long_they_travelled():
     """Five a second: after a slow one among fast ones, the sixth is not answered in its second,
     and nobody counts on a fast one before it is known how fast they are."""
@@ -125,14 +147,17 @@ def test_a_request_that_was_late_is_followed_sooner():
 
 
 class Nightly:
-    """A batch of one model whose submits are all taken at once."""
+    """A batch of one model: its submits are taken at once, or (``direct``) wait for `answer`."""
 
-    def __init__(self, jobs: int, **changes):
+    def __init__(self, jobs: int, *, direct: bool = False, **changes):
         lanes = {"slow": LIMITS, "fast": LIMITS}
         self.batch = Batch(Policy(lanes=lanes, **changes))
         self.now = 1000.0
+        self.direct = direct
         self.asked: list[AskLimits] = []
-        wanted = [wish for wish in wishes(2 * jobs) if wish.model == "slow"]
+        self.waiting: list[Submit] = []
+        self.refuse_next = False
+        wanted = [replace(wish, direct=direct) for wish in wishes(2 * jobs) if wish.model == "slow"]
         for fact in difference(self.batch.standing, wanted, account="a", at=self.now).facts:
             self.batch.after(fact)
 
@@ -143,6 +168,10 @@ class Nightly:
                 if isinstance(action, AskLimits):
                     self.asked.append(action)
                     self.batch.settle(action, self.now, News(limits=limits))
+                elif isinstance(action, Submit) and self.refuse_next:
+                    self.refuse(action)
+                elif isinstance(action, Submit) and self.direct:
+                    self.waiting.append(action)
                 elif isinstance(action, Submit):
                     says = {"at": self.now, "account": "a", "job": action.job, "attempt": 1}
                     self.batch.after(f.Submitted(**says, task_id=action.job, request_id=None))
@@ -153,6 +182,26 @@ class Nightly:
                     self.batch.settle(action, self.now, News(answered=False))
             self.now = max(self.batch.wake_at(self.now), self.now + 1e-6)
         self.now = end
+
+    def refuse(self, action: Submit) -> None:
+        """So many are there already."""
+        self.refuse_next = False
+        says = {"at": self.now, "account": "a", "until": self.now}
+        told = {"code": NO_QUEUE, "message": "busy"}
+        self.batch.after(f.Deferred(**says, **told, job=action.job, attempt=action.attempt))
+        self.batch.after(f.LanePaused(**says, model="slow", reason="busy"))
+        self.batch.settle(action, self.now)
+
+    def answer(self, count: int) -> None:
+        """The oldest of those that wait for results are told them."""
+        for action in self.waiting[:count]:
+            said = {"at": self.now, "account": "a", "job": action.job, "attempt": action.attempt}
+            empty = ("usage", "submit_time", "scheduled_time", "end_time", "request_id")
+            none = dict.fromkeys([*empty, "orig_prompt", "actual_prompt"])
+            found = {"results": (f.ResultRef(path="1"),), "expires": self.now + 86400}
+            self.batch.after(f.Rendered(**said, **found, **none, cost=1, texts=()))
+            self.batch.settle(action, self.now)
+        del self.waiting[:count]
 
     def census(self, action: Survey) -> Census:
         """All that was submitted renders."""

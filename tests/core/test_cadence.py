@@ -65,8 +65,8 @@ def test_every_pause_is_between_a_second_and_a_minute(age, took, speed):
 def test_questions_leave_evenly_and_below_what_is_allowed():
     """A question moves the next by a little more than its share of a second."""
     queries = Queries(20)
-    queries.charge(1, 100.0)
-    assert queries.free_at == pytest.approx(100 + 1 / (20 * (1 - CARE)))
+    assert queries.turn(100.0) == 100.0
+    assert queries.turn(100.0) == pytest.approx(100 + 1 / (20 * (1 - CARE)))
 
 
 def test_questions_that_were_under_way_together_halve_the_rate_once():
@@ -74,16 +74,8 @@ def test_questions_that_were_under_way_together_halve_the_rate_once():
     queries = Queries(20)
     for number in range(16):
         queries.note(100.0, 101.0 + number / 100, answered=False)
-    queries.charge(1, 200.0)
+    queries.turn(200.0)
     assert queries.free_at == pytest.approx(200 + 2 / 19)
-
-
-def test_a_search_takes_its_pace_from_that_of_all_others():
-    """Five of nineteen a second are its own while it lasts."""
-    queries = Queries(20)
-    queries.lent = 5.0
-    queries.charge(1, 100.0)
-    assert queries.free_at == pytest.approx(100 + 1 / 14)
 
 
 def test_questions_without_answers_become_rare_and_come_back_with_answers():
@@ -92,9 +84,9 @@ def test_questions_without_answers_become_rare_and_come_back_with_answers():
     for number in range(12):
         queries.note(number, number, answered=False)
         queries.note(number - 0.5, number, answered=False)
-    queries.charge(1, 20.0)
+    queries.turn(20.0)
     assert queries.free_at == pytest.approx(25)
     for _ in range(50):
         queries.note(30.0, 30.0, answered=True)
-    queries.charge(1, 100.0)
+    queries.turn(100.0)
     assert queries.free_at == pytest.approx(100 + 1 / 19)

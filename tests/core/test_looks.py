@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from batchgen.core import facts as f
-from batchgen.core.actions import Poll, Survey
+from batchgen.core.actions import Poll, Search, Survey
 from batchgen.core.batch import Batch
 from batchgen.core.news import NOTHING, News
 from batchgen.core.policy import LaneLimits, Policy
@@ -89,10 +89,24 @@ def test_a_decision_costs_by_what_has_changed_and_not_by_the_number_of_tasks():
 
 
 class Service:
-    """Tasks that each render for ``seconds``, ``at_once`` of them, and a list that shows them."""
+    """Tasks that each render for ``seconds``, ``at_once`` of them, and a list that shows them.
 
-    def __init__(self, *, seconds: float, at_once: int, lag: float = 0.0, hides: float = 0.0):
+    Of the first ``mute`` tasks it says nothing any more when they have ended; ``busy``: so often is
+    the list throttled.
+    """
+
+    def __init__(
+        self,
+        *,
+        seconds: float,
+        at_once: int,
+        lag: float = 0.0,
+        hides: float = 0.0,
+        mute: int = 0,
+        busy: float = 0.0,
+    ):
         self.seconds, self.at_once, self.lag, self.hides = seconds, at_once, lag, hides
+        self.mute, self.busy = mute, busy
         self.made: dict[str, float] = {}
         self.started: dict[str, float] = {}
         self.asked: Counter[type] = Counter()
@@ -134,9 +148,20 @@ class Service:
             waiting_pages=pages[False],
         )
 
+    def survey(self, batch: Batch, action: Survey, now: float) -> News:
+        if self.asked[Survey] * self.busy % 1 >= 1 - self.busy:
+            return News(answered=False, wait_until=now + 1)
+        before = self.pages
+        census = self.census(action, now)
+        for _ in range(self.pages - before - 1):
+            batch.queries.turn(now)
+        return News(census=census)
+
     def facts(self, action: Poll, now: float) -> tuple[tuple[f.Fact, ...], News]:
         says = {"at": now, "account": "a", "job": action.job, "attempt": 1}
         status = self.status(action.job, now)
+        if status == "SUCCEEDED" and int(action.job.removeprefix("job")) < self.mute:
+            return (), News(unclear=True)
         if status == "RUNNING":
             return (f.RenderingStarted(**says),), NOTHING
         if status == "PENDING":
@@ -182,7 +207,7 @@ def night(
 ) -> Batch:
     """So many tasks, submitted at a pace, are looked at until all have ended."""
     batch, now = batch or Batch(Policy(lanes=LANES)), max(service.since, 1000.0)
-    while sent < jobs or batch.standing.at_service:
+    while sent < jobs or batch.standing.at_service > service.mute:
         if sent < jobs and now >= 1000 + sent / per_second:
             submit(batch, sent, now)
             service.submit(f"job{sent}", now)
@@ -190,7 +215,7 @@ def night(
         for action in batch.decide(now).actions:
             service.asked[type(action)] += 1
             if isinstance(action, Survey):
-                batch.settle(action, now, News(census=service.census(action, now)))
+                batch.settle(action, now, service.survey(batch, action, now))
             elif isinstance(action, Poll):
                 facts, news = service.facts(action, now)
                 for fact in facts:
@@ -265,6 +290,55 @@ def test_what_the_list_leaves_out_is_asked_for_itself():
     night(service, 300, 1.3)
     assert late(service) <= 10
     assert service.asked[Poll] / 300 <= 8
+
+
+def test_tasks_of_which_nothing_is_said_keep_no_others_waiting():
+    """Each answer about them is an error: they are asked ever more seldom, the others as always."""
+    service = Service(seconds=60, at_once=1000, mute=100)
+    night(service, 500, 2)
+    assert late(service) <= 3
+    assert service.asked[Poll] <= 400 + 100 * 10
+
+
+def test_whoever_has_waited_longest_is_asked_first():
+    """Nothing is said of hundreds, more than can be asked at this pace: the others are, too."""
+    service = Service(seconds=60, at_once=1000, mute=300)
+    night(service, 600, 2, Batch(Policy(lanes=LANES, queries_per_second=5)))
+    assert late(service) <= 300
+
+
+def test_a_list_that_is_throttled_now_and_then_is_still_asked():
+    """It is the cheapest question where the service is busy."""
+    service = Service(seconds=60, at_once=1000, busy=0.2)
+    night(service, 300, 5)
+    assert late(service) <= 5
+    assert service.asked[Poll] <= 300 * 1.2
+
+
+def test_a_list_that_is_always_throttled_is_given_up_for_a_while():
+    """Whatever it is that it cannot do, the tasks themselves can be asked."""
+    service = Service(seconds=60, at_once=1000, busy=1.0)
+    night(service, 300, 5)
+    assert service.asked[Survey] <= 20
+
+
+def test_an_answer_that_was_lost_is_sought_though_looks_want_every_turn():
+    """There is no list of tasks that could be used; other jobs wait for what the search finds."""
+    batch, now = rendering(200), 300.0
+    submit(batch, 200, now - 10)
+    lost = {"at": now, "account": "a", "job": "doubt"}
+    wanted = {"request": "r", "model": "m", "order": 201, "price": 1, "currency": None}
+    batch.after(f.Wanted(**lost, **wanted, likeness="p"))
+    batch.after(f.SubmitStarted(**lost, attempt=1))
+    batch.after(f.SubmitLost(**lost, attempt=1, reason="no answer"))
+    while now < 302:
+        actions = batch.decide(now).actions
+        if Search("a", "m") in actions:
+            return
+        for action in actions:
+            batch.settle(action, now)
+        now = max(batch.wake_at(now), now + 1e-6)
+    pytest.fail("it was not sought")
 
 
 def test_a_refused_list_is_tried_again_ever_more_seldom():

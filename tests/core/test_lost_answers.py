@@ -187,6 +187,7 @@ def test_one_search_serves_all_doubts_of_a_model_and_there_is_one_at_a_time():
     assert world.searches == [(1_000_001.0, "slow")]
     assert [job.id for job in world.batch.doubts("a", "slow")] == ["job0", "job2"]
     do(world, Search("a", "slow"), IN_VAIN)
+    world.now += 0.1
     assert world.decide() == (SEARCH,)
 
 

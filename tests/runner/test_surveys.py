@@ -61,7 +61,7 @@ async def test_a_crowd_takes_a_question_a_task_and_a_few_for_all(rehearsal):
     asked = await crowd(rehearsal)
     assert asked[Point.LIMITS] == 1
     assert asked[Point.QUERY] <= JOBS + 5
-    assert asked[Point.LIST] <= JOBS / 2
+    assert asked[Point.LIST] <= 0.55 * JOBS
     assert asked[Point.SUBMIT] == JOBS
     times = delays(rehearsal)
     assert times[int(0.95 * JOBS)] <= 3
@@ -83,7 +83,7 @@ async def test_without_a_list_each_task_is_asked_for_itself(rehearsal, fault):
     hardly asked for any more."""
     asked = await crowd(rehearsal, Rule(Point.LIST, fault))
     assert delays(rehearsal)[int(0.95 * JOBS)] <= 8
-    assert asked[Point.LIST] <= JOBS / 2
+    assert asked[Point.LIST] <= 0.55 * JOBS
     assert asked[Point.QUERY] <= 15 * JOBS
 
 

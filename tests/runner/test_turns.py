@@ -1,0 +1,37 @@
+"""Questions of many actions, one pace."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from batchgen.core.queries import Queries
+from batchgen.runner.clock import Clock
+from batchgen.runner.turns import Turns
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_the_pages_of_three_lists_leave_one_after_another():
+    """Each list is begun in a turn of its own; what follows waits, and all come on alike."""
+    clock, queries = Clock(1000.0), Queries(20)
+    left: list[tuple[float, str]] = []
+
+    async def read(name: str) -> None:
+        turns = Turns(queries, clock)
+        for _ in range(10):
+            await turns.wait()
+            left.append((clock.now(), name))
+            await asyncio.sleep(0.01)
+
+    async def begin(name: str) -> None:
+        await asyncio.sleep(queries.turn(clock.now()) - clock.now())
+        await read(name)
+
+    await asyncio.gather(*map(begin, "abc"))
+    gaps = [later - earlier for (earlier, _), (later, _) in pairwise(left)]
+    assert min(gaps) >= 1 / 19 - 1e-6
+    assert left[-1][0] - left[0][0] == pytest.approx(29 / 19, abs=0.05)
+    assert {name for _, name in left[:3]} == {name for _, name in left[-3:]} == {*"abc"}
