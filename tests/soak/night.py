@@ -175,6 +175,8 @@ class Night:
             except BaseException:  # the soak itself is stopped: what it has started goes with it
                 process.kill()
                 raise
+        if process.returncode >= 0:  # it ended in the same moment
+            return process.returncode
         self.kills += 1
         if life == PATIENCE:
             self.broken.append(f"a run did not end within {PATIENCE} s")
