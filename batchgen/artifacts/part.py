@@ -8,8 +8,8 @@ Rules of this file:
   bytes of another are gone before it is written: so bytes never stand under a note that is not
   theirs, and bytes without a note are nobody's.
 - Up to `HELD` bytes are kept in memory, so that a thread is asked once for much, and a result that
-  is smaller can be published in one go, without a note: its receipt comes first (`tree`).
-- Only `finish` makes a part publishable, and it does so after the bytes are on the disk.
+  is smaller is published in one go, without a note: its receipt comes first (`publishing`).
+- A part is finished, and can be published, only after its bytes are on the disk.
 - A part whose fsync failed is thrown away: the kernel may have dropped its pages and would report
   success the next time.
 - A part with a second name is published, whatever else went wrong: it may be finished again but
@@ -162,13 +162,11 @@ class Part:
             await self._put()
 
     async def finish(self) -> None:
-        """Put every byte on the disk and close; from here on the part can be published."""
-        self._refuse_closed()
-        if (held := self.taken_whole()) is not None:
-            await self._run(self.write_whole, held)
-            return
-        await self._put()
+        """Put every byte on the disk and close; from here on the part can be published. For a part
+        that could not be `taken_whole`.
+        """
         assert self._file is not None
+        await self._put()
         with translated("write", self.path):
             self._check_size(self._file.fileno())
             try:
@@ -196,31 +194,22 @@ class Part:
         return measure_bytes(content), digest.sha256
 
     def write_whole(self, held: Held) -> None:
-        """In a thread of the disk: `finish` for what was taken whole. It can be begun again."""
-        digest, content = Digest(**self._checks), b"".join(held.chunks)
-        digest.update(content)
+        """In a thread of the disk: put there what was taken whole, and its note. It can be begun
+        again.
+        """
         self._begin(held.note)
-        self.write_bytes(content)
-        self.sha256, self._wrong = digest.sha256, digest.difference()
+        self.write_bytes(b"".join(held.chunks))
 
     def write_bytes(self, content: bytes) -> None:
         """In a thread of the disk: put all of a part there, durably, where nothing is."""
         with translated("write", self.path):
             self._lying.add(self.path.name)
-            fd = self._open_anew()
+            fd = open_file(self.path.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._folder)
             try:
                 write_all(fd, content)
                 self._sync(fd)
             finally:
                 os.close(fd)
-
-    def _open_anew(self) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        try:
-            return open_file(self.path.name, flags, self._folder)
-        except FileExistsError:  # listed in another form of its name than it was given
-            unlink_if_there(self.path.name, self._folder)
-            return open_file(self.path.name, flags, self._folder)
 
     async def discard(self) -> None:
         """Throw away what is there; the part can be opened again and starts from nothing."""
@@ -247,24 +236,23 @@ class Part:
         self._bytes, self._published = 0, False
         self.expect(md5=md5, crc64=crc64)
 
-    async def measure(self) -> Measured:
-        """Measure what is on the disk.
+    def measure(self) -> Measured:
+        """In a thread of the disk: measure what was finished.
 
         Raises `NotMedia` when it is no whole picture or video, or has not the checksums that were
         to be expected.
         """
-        return await self._run(self.measure_now)
-
-    def measure_now(self) -> Measured:
-        """In a thread of the disk: `measure`."""
         if self._wrong is not None:
             raise NotMedia(self._wrong)
         with translated("read", self.path), reading(self.path.name, self._folder) as fd:
             return measure(fd)
 
     def forget(self) -> None:
-        """In a thread of the disk: take the part and its note away, if they are there."""
-        for name in self._lying.intersection((self.path.name, self.note_name)):
+        """In a thread of the disk: take the part and its note away, if they are there.
+
+        Listed or not: a file system may list them under another Unicode form of their names.
+        """
+        for name in (self.path.name, self.note_name):
             unlink_if_there(name, self._folder)
             self._lying.discard(name)
 

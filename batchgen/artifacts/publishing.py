@@ -69,10 +69,11 @@ class Publisher:
         if held is not None:
             return self._keep_whole(part, held, name_of)
         assert part.sha256 is not None
-        measured = part.measure_now()
+        measured = part.measure()
         path = self.path / file_name(name_of(measured))
         with translated("publish", path):
-            return self.publish(part, path, part.sha256), measured
+            self._write_receipt(part, path, part.sha256)
+            return self._place(part, path, part.sha256), measured
 
     def _keep_whole(
         self, part: Part, held: Held, name_of: Callable[[Measured], str]
@@ -89,11 +90,6 @@ class Publisher:
             self._write_receipt(part, path, sha256)
             part.write_bytes(content)
             return self._place(part, path, sha256), measured
-
-    def publish(self, part: Part, path: Path, sha256: str) -> Published:
-        """Give a part that is finished its final name."""
-        self._write_receipt(part, path, sha256)
-        return self._place(part, path, sha256)
 
     def _write_receipt(self, part: Part, path: Path, sha256: str) -> None:
         self.lying.add(receipt_name(path.name))

@@ -7,7 +7,7 @@ Rules of this file:
 - A name is taken without overwriting (a hard link fails where a name exists). What stands there
   already is ours only if it proves so: a result by the same bytes, a sidecar by its own words.
 - Nobody else writes among the parts, so what lies there is known after one look, and what does not
-  lie there is not looked for.
+  lie there is not looked for. Only a part that goes is removed without a look.
 - Every file is reached from folders opened once, without following a link; nobody who swaps a
   folder for a link during a run leads a byte elsewhere.
 - The disk is waited for in a few threads of our own, so that a hanging disk does not hold up the
@@ -160,29 +160,19 @@ class Tree:
     async def keep(
         self, part: Part, name_of: Callable[[Measured], str]
     ) -> tuple[Published, Measured]:
-        """Finish, measure and publish an open part under the name that what it is asks for; of a
-        small one, in one go.
+        """Finish, measure and publish an open part, durably, under the name that what it is asks
+        for; a small one in one go.
 
-        Raises `NotMedia` as `Part.measure` does, and what ``name_of`` raises; `Occupied` as
-        `publish` does. Either way the part is closed, and its bytes are on the disk.
+        A file of the same bytes under that name is adopted: the program died after publishing it.
+        Raises `Occupied` for anything else that stands there, and leaves it alone; `NotMedia` for
+        what is no whole picture or video, has not the checksums that were to be expected, or is
+        refused so by ``name_of``. Either way the part is closed, and its bytes are on the disk.
         """
         held = part.taken_whole()
         if held is None:
             await part.finish()
         with translated("publish", part.path):
             return await self._run(self._publisher.keep, part, held, name_of)
-
-    async def publish(self, part: Part, name: str) -> Published:
-        """Give a finished part its final name, durably.
-
-        A file of the same bytes under that name is adopted: the program died after publishing it.
-        Raises `Occupied` for anything else that stands there, and leaves it alone.
-        """
-        if part.sha256 is None:
-            raise RuntimeError(f"{part!r} is not finished")
-        path = self.folder / file_name(name)
-        with translated("publish", path):
-            return await self._run(self._publisher.publish, part, path, part.sha256)
 
     async def checksum(self, name: str) -> Published | None:
         """Hash what stands under a final name; None if there is no such regular file."""

@@ -15,9 +15,11 @@ from batchgen.artifacts import NotMedia, Tree
 from batchgen.artifacts import part as part_module
 from batchgen.artifacts.checksums import Digest
 from batchgen.errors import MachineError
+from tests.artifacts.painted import picture
 
 NOTE = {"etag": '"A1"', "bytes": 9, "md5": None, "crc64": 7}
 DOCUMENT = {"job": "fox", "manifest": "detective", "batchgen": {"version": "0", "sidecar": 1}}
+FOX = picture("fox")
 
 
 class Space(NamedTuple):
@@ -48,13 +50,41 @@ def again(tree):
     return Tree(tree.folder.parent, tree.folder.name)
 
 
-async def finished(tree, content, note=NOTE, name="fox.mp4.0a", **checksums):
+def names(tree):
+    return sorted(path.name for path in tree.folder.iterdir() if path.is_file())
+
+
+async def left(tree, content, name="fox.png.0a"):
+    """What a run has written that came no further."""
     part = tree.part(name)
     async with part:
-        await part.restart(note, **checksums)
+        await part.restart(NOTE)
         await part.write(content)
-        await part.finish()
     return part
+
+
+async def keep(tree, part, name):
+    """Publish what an open part holds, and say what it is."""
+    return await tree.keep(part, lambda _measured: name)
+
+
+async def measured(tree, content, name, **checksums):
+    """Fetch and publish, and say what it is."""
+    part = tree.part(f"{name}.0a")
+    async with part:
+        await part.restart(NOTE, **checksums)
+        await part.write(content)
+        _, found = await keep(tree, part, name)
+    return found
+
+
+async def kept(tree, content):
+    part = tree.part("fox.png.0a")
+    async with part:
+        await part.restart(NOTE)
+        await part.write(content)
+        published, _ = await keep(tree, part, "fox.png")
+    return published
 
 
 def crc64_of(content):
@@ -81,16 +111,13 @@ async def test_flipped_bytes_are_no_result(tree, silent):
     """The container is whole and the length is right, and only the checksums tell."""
     checksum, flipped = crc64_of(silent), bytearray(silent)
     flipped[silent.index(b"mdat") + 100] ^= 1
-    part = await finished(tree, silent, crc64=checksum)
-    assert (await part.measure()).frames == 20
-    part = await finished(tree, flipped)
-    assert (await part.measure()).frames == 20
-    part = await finished(tree, flipped, crc64=checksum)
+    assert (await measured(tree, silent, "fox.mp4", crc64=checksum)).frames == 20
+    assert (await measured(tree, flipped, "owl.mp4")).frames == 20
     with pytest.raises(NotMedia, match="do not match their CRC-64"):
-        await part.measure()
-    part = await finished(tree, flipped, md5="0" * 32, crc64=crc64_of(bytes(flipped)))
+        await measured(tree, flipped, "bear.mp4", crc64=checksum)
     with pytest.raises(NotMedia, match="do not match their MD5"):
-        await part.measure()
+        await measured(tree, flipped, "wolf.mp4", md5="0" * 32, crc64=crc64_of(bytes(flipped)))
+    assert names(tree) == ["fox.mp4", "owl.mp4"]
 
 
 @pytest.mark.fault(9, 73)
@@ -109,12 +136,12 @@ async def test_what_an_earlier_run_has_left_is_held_against_the_checksums_too(
         part.expect(crc64=crc64_of(silent))
         async with part:
             await part.write(silent[half:])
-            await part.finish()
-        if changed:
-            with pytest.raises(NotMedia, match="do not match their CRC-64"):
-                await part.measure()
-        else:
-            assert (await part.measure()).frames == 20
+            if changed:
+                with pytest.raises(NotMedia, match="do not match their CRC-64"):
+                    await keep(later, part, "fox.mp4")
+            else:
+                assert (await keep(later, part, "fox.mp4"))[1].frames == 20
+        assert names(later) == ([] if changed else ["fox.mp4"])
 
 
 async def test_a_result_is_kept_under_the_name_that_it_asks_for(tree, silent):
@@ -140,6 +167,23 @@ async def test_what_is_no_result_is_not_kept(tree):
             await tree.keep(part, lambda measured: f"fox{measured.suffix}")
     assert parts(tree) == ["fox.mp4.0a.note", "fox.mp4.0a.part"]
     assert part.path.read_bytes() == b"<html>"
+
+
+async def test_what_is_refused_by_name_is_not_kept(tree):
+    """A result of another kind than was asked for stays among the parts, and has no name."""
+
+    def refuse(measured):
+        raise NotMedia(f"it is {measured.media_type}")
+
+    part = tree.part("fox.mp4.0a")
+    async with part:
+        await part.restart(NOTE)
+        await part.write(FOX)
+        with pytest.raises(NotMedia, match="it is image/png"):
+            await tree.keep(part, refuse)
+    assert names(tree) == []
+    assert parts(tree) == ["fox.mp4.0a.note", "fox.mp4.0a.part"]
+    assert part.path.read_bytes() == FOX
 
 
 @pytest.mark.fault(9)
@@ -186,7 +230,7 @@ def seeing(seen, function, path: Path):
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff", b"[" * 9000])
 async def test_a_note_that_cannot_be_read_is_none(tree, content):
     """What nobody can make sense of makes nobody trust the bytes."""
-    part = await finished(tree, b"video")
+    part = await left(tree, b"video")
     part.path.with_suffix(".note").write_bytes(content)
     assert await part.note() is None
 
@@ -212,48 +256,93 @@ async def test_a_published_result_is_recalled(tree):
     """Whoever died between the name and the journal finds the result by its receipt, until the
     sidecar is there.
     """
-    published = await tree.publish(await finished(tree, b"video"), "fox.mp4")
+    published = await kept(tree, FOX)
     with again(tree) as later:
-        assert await later.recall(later.part("fox.mp4.0a"), "fox.mp4") == published
-        assert await later.recall(later.part("fox.mp4.0b"), "fox.mp4") is None, "another task's"
+        assert await later.recall(later.part("fox.png.0a"), "fox.png") == published
+        assert await later.recall(later.part("fox.png.0b"), "fox.png") is None, "another task's"
         await later.write_sidecar("fox", DOCUMENT | {"files": [published.as_json()]})
         assert parts(later) == []
-        assert await later.recall(later.part("fox.mp4.0a"), "fox.mp4") is None
+        assert await later.recall(later.part("fox.png.0a"), "fox.png") is None
 
 
 @pytest.mark.fault(12)
 async def test_a_result_that_is_no_longer_what_it_was_is_not_recalled(tree):
     """A receipt without its file, or with another, is worth nothing."""
-    published = await tree.publish(await finished(tree, b"video"), "fox.mp4")
+    published = await kept(tree, FOX)
     published.path.write_bytes(b"vid")
-    assert await tree.recall(tree.part("fox.mp4.0a"), "fox.mp4") is None
+    assert await tree.recall(tree.part("fox.png.0a"), "fox.png") is None
     published.path.unlink()
-    assert await tree.recall(tree.part("fox.mp4.0a"), "fox.mp4") is None
+    assert await tree.recall(tree.part("fox.png.0a"), "fox.png") is None
 
 
 @pytest.mark.fault(11, 12)
 async def test_a_crash_right_after_the_name_leaves_nothing_to_do_but_to_tidy(tree):
     """The part that still stands beside its published name goes when the result is recalled."""
-    part = await finished(tree, b"video")
+    part = tree.part("fox.png.0a")
     note = part.path.with_suffix(".note")
-    published = await tree.publish(part, "fox.mp4")
+    published = await kept(tree, FOX)
     os.link(published.path, part.path)
     note.write_text("{}")
     with again(tree) as later:
-        assert await later.recall(later.part("fox.mp4.0a"), "fox.mp4") == published
-        assert parts(later) == ["fox.mp4.receipt"]
+        assert await later.recall(later.part("fox.png.0a"), "fox.png") == published
+        assert parts(later) == ["fox.png.receipt"]
+
+
+class Died(BaseException):
+    """What nobody catches: the run ends where it stands."""
+
+
+@pytest.mark.fault(11, 12)
+@pytest.mark.parametrize("named", [False, True])
+async def test_a_death_around_the_name_costs_no_download(tree, monkeypatch, named):
+    """With the receipt on the disk, whoever comes later gives the name, or finds it given."""
+    original = os.link
+
+    def die(*arguments, **options):
+        if named:
+            original(*arguments, **options)
+        raise Died
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", die)
+        with pytest.raises(Died):
+            await kept(tree, FOX)
+    assert names(tree) == (["fox.png"] if named else [])
+    with again(tree) as later:
+        published = await later.recall(later.part("fox.png.0a"), "fox.png")
+        assert published == await later.checksum("fox.png")
+        assert published.path.read_bytes() == FOX
+        assert parts(later) == ["fox.png.receipt"]
+
+
+@pytest.mark.fault(10)
+async def test_a_death_before_the_last_byte_is_durable_is_not_recalled(tree, monkeypatch):
+    """A receipt of bytes that did not all reach the disk gives no name to the others."""
+
+    def die(*_arguments, **_options):
+        raise Died
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", die)
+        with pytest.raises(Died):
+            await kept(tree, FOX)
+    part = tree.part("fox.png.0a")
+    os.truncate(part.path, 9)
+    with again(tree) as later:
+        assert await later.recall(later.part("fox.png.0a"), "fox.png") is None
+        assert names(later) == []
 
 
 async def test_what_belongs_to_no_job_any_more_is_swept_away(tree):
     """Parts, notes and receipts of other jobs go; those of the jobs named stay, and a folder does,
     which is none of ours.
     """
-    for name in ("fox.mp4.0a", "fox-2.png.0b", "foxes.mp4.0c", "owl.mp4.0d"):
-        await finished(tree, b"video", name=name)
+    for name in ("fox.png.0a", "fox-2.png.0b", "foxes.png.0c", "owl.png.0d"):
+        await left(tree, b"video", name)
     (tree.folder / ".batchgen" / "parts" / "mine").mkdir()
     await tree.sweep({"fox"})
-    left = ["fox-2.png.0b.note", "fox-2.png.0b.part", "fox.mp4.0a.note", "fox.mp4.0a.part"]
-    assert parts(tree) == [*left, "mine"]
+    stay = ["fox-2.png.0b.note", "fox-2.png.0b.part", "fox.png.0a.note", "fox.png.0a.part"]
+    assert parts(tree) == [*stay, "mine"]
 
 
 @pytest.mark.parametrize(
@@ -298,7 +387,7 @@ async def test_a_hundred_thousand_files_are_no_burden(tree):
     for name in names:
         os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=folder))
     os.close(folder)
-    published = await tree.publish(await finished(tree, b"video"), "fox.mp4")
+    published = await kept(tree, FOX)
     await tree.write_sidecar("fox", DOCUMENT | {"files": [published.as_json()]})
-    assert tree.missing([(name, 0) for name in names] + [("fox.mp4", 5)]) == []
+    assert tree.missing([(name, 0) for name in names] + [("fox.png", len(FOX))]) == []
     assert parts(tree) == []

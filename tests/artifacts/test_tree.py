@@ -8,7 +8,7 @@ import os
 import resource
 import subprocess
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,14 +16,22 @@ import pytest
 from batchgen.artifacts import NotMedia, Occupied, Tree
 from batchgen.artifacts import part as part_module
 from batchgen.errors import MachineError
+from tests.artifacts.painted import noise, picture
 
 DOCUMENT = {"job": "fox", "manifest": "detective", "batchgen": {"version": "0", "sidecar": 1}}
+FOX = picture("fox")
+OWL = picture("owl")
 
 
 @pytest.fixture(params=[part_module.HELD, 1], ids=["in one go", "piece by piece"])
-def tree(tmp_path, request, monkeypatch):
+def held(request, monkeypatch):
     """Small results are written in one go, others as they come: all holds for both."""
     monkeypatch.setattr(part_module, "HELD", request.param)
+    return request.param
+
+
+@pytest.fixture
+def tree(held, tmp_path):
     with Tree(tmp_path / "output", "detective") as opened:
         yield opened
 
@@ -52,15 +60,21 @@ def mounted(tmp_path):
         yield mount
 
 
-async def finished(tree, content, name="fox.mp4"):
+async def keep(tree, part, name="fox.png"):
+    """Publish what an open part holds."""
+    published, _ = await tree.keep(part, lambda _measured: name)
+    return published
+
+
+async def kept(tree, content, name="fox.png"):
+    """Append to the part what comes, and publish it."""
     part = tree.part(name)
     async with part:
         await part.write(content)
-        await part.finish()
-    return part
+        return await keep(tree, part, name)
 
 
-async def begun(tree, content, name="fox.mp4"):
+async def begun(tree, content, name="fox.png"):
     part = tree.part(name)
     async with part:
         await part.write(content)
@@ -85,38 +99,38 @@ async def test_result_goes_from_part_to_final_name(tree):
     """A published result stands under its name with its bytes; its part is gone, and with the
     sidecar everything else that spoke of it.
     """
-    published = await tree.publish(await finished(tree, b"video"), "fox.mp4")
-    assert published.path.read_bytes() == b"video"
+    published = await kept(tree, FOX)
+    assert published.path.read_bytes() == FOX
     assert published.as_json() == {
-        "path": "fox.mp4",
-        "bytes": 5,
-        "sha256": hashlib.sha256(b"video").hexdigest(),
+        "path": "fox.png",
+        "bytes": len(FOX),
+        "sha256": hashlib.sha256(FOX).hexdigest(),
     }
-    assert parts(tree) == ["fox.mp4.receipt"]
+    assert parts(tree) == ["fox.png.receipt"]
     await tree.write_sidecar("fox", DOCUMENT | {"files": [published.as_json()]})
     assert parts(tree) == []
 
 
 async def test_final_name_is_not_seen_early(tree):
     """Until it is published, a download shows only among the parts."""
-    async with tree.part("fox.mp4") as part:
+    async with tree.part("fox.png") as part:
         await part.write(b"vid")
         assert listing(tree.folder) == []
-    assert parts(tree) == ["fox.mp4.part"]
+    assert parts(tree) == ["fox.png.part"]
 
 
 async def test_part_is_resumed_with_the_hash_of_the_whole(tree):
     """A download that goes on in a later run has the checksum of all its bytes."""
-    async with tree.part("fox.mp4") as part:
-        await part.write(b"first ")
-    part = tree.part("fox.mp4")
+    async with tree.part("fox.png") as part:
+        await part.write(FOX[:6])
+    part = tree.part("fox.png")
     assert await part.size() == 6
     async with part:
-        await part.write(b"second")
-        assert await part.size() == 12
-        await part.finish()
-    published = await tree.publish(part, "fox.mp4")
-    assert published.sha256 == hashlib.sha256(b"first second").hexdigest()
+        await part.write(FOX[6:])
+        assert await part.size() == len(FOX)
+        published = await keep(tree, part)
+    assert published.sha256 == hashlib.sha256(FOX).hexdigest() == part.sha256
+    assert published.path.read_bytes() == FOX
 
 
 async def test_cancelled_download_keeps_what_came(tree):
@@ -124,7 +138,7 @@ async def test_cancelled_download_keeps_what_came(tree):
     reached, free = asyncio.Event(), threading.Event()
 
     async def download():
-        async with tree.part("fox.mp4") as part:
+        async with tree.part("fox.png") as part:
             await part.write(b"x" * 100)
             reached.set()
             await asyncio.Event().wait()
@@ -139,93 +153,105 @@ async def test_cancelled_download_keeps_what_came(tree):
         await task
     free.set()
     tree.close()
-    assert (tree.folder / ".batchgen/parts/fox.mp4.part").stat().st_size == 100
+    assert (tree.folder / ".batchgen/parts/fox.png.part").stat().st_size == 100
 
 
 async def test_discarded_part_starts_from_nothing(tree):
     """After a discard, open or closed, no old byte is left in the file or in the hash."""
-    async with tree.part("fox.mp4") as part:
+    async with tree.part("fox.png") as part:
         await part.write(b"old")
         await part.discard()
     assert await part.size() == 0
-    part = await finished(tree, b"new")
+    async with part:
+        await part.write(b"new")
+        with pytest.raises(NotMedia):
+            await keep(tree, part)
     await part.discard()
     await part.discard()
-    published = await tree.publish(await finished(tree, b"newer"), "fox.mp4")
-    assert published.path.read_bytes() == b"newer"
+    assert (part.sha256, await part.size(), parts(tree)) == (None, 0, [])
+    assert (await kept(tree, FOX)).path.read_bytes() == FOX
 
 
 async def test_restarted_part_goes_on_from_nothing(tree):
     """A server that ignores where we stopped makes us begin again, in the same open part."""
-    part = tree.part("fox.mp4")
+    part = tree.part("fox.png")
     async with part:
         await part.write(b"old")
         await part.restart()
         assert await part.size() == 0
-        await part.write(b"new")
-        await part.finish()
-    assert (await tree.publish(part, "fox.mp4")).path.read_bytes() == b"new"
+        await part.write(FOX)
+        published = await keep(tree, part)
+    assert published.path.read_bytes() == FOX
 
 
 async def test_part_is_measured_before_it_is_published(tree, silent):
     """What came is told from an error page while it has no final name yet."""
-    assert (await (await finished(tree, silent)).measure()).frames == 20
-    part = await finished(tree, b"<html>", "other.mp4")
+    seen = []
+
+    def name_of(measured):
+        seen.append((measured.frames, listing(tree.folder)))
+        return "fox.mp4"
+
+    async with tree.part("fox.mp4") as part:
+        await part.write(silent)
+        published, measured = await tree.keep(part, name_of)
+    assert (seen, measured.frames) == ([(20, [])], 20)
+    assert published.path.read_bytes() == silent
     with pytest.raises(NotMedia, match="an HTML page"):
-        await part.measure()
+        await kept(tree, b"<html>", "owl.mp4")
+    assert listing(tree.folder) == ["fox.mp4"]
 
 
 async def test_unfinished_part_cannot_be_published(tree):
     """Bytes that may not be on the disk never get a final name."""
-    part = tree.part("fox.mp4")
-    async with part:
-        await part.write(b"vid")
-    with pytest.raises(RuntimeError, match=r"<Part fox.mp4.part closed> is not finished"):
-        await tree.publish(part, "fox.mp4")
+    part = await begun(tree, FOX)
+    with pytest.raises(RuntimeError, match=r"<Part fox.png.part closed> is not open"):
+        await keep(tree, part)
+    assert (listing(tree.folder), parts(tree)) == ([], ["fox.png.part"])
 
 
 async def test_part_that_differs_from_its_hash_is_not_finished(tree):
     """Bytes on the disk that were never hashed (a write that failed half-way) are found."""
     part = await begun(tree, b"")
     part.path.touch()
+    size = len(FOX)
     async with part:
-        await part.write(b"video")
+        await part.write(FOX)
         with part.path.open("ab") as other:
             other.write(b"more")
-        with pytest.raises(MachineError, match="holds 9 bytes where 5 were written"):
-            await part.finish()
-    assert part.sha256 is None
+        with pytest.raises(MachineError, match=f"holds {size + 4} bytes where {size} were written"):
+            await keep(tree, part)
+    assert (part.sha256, listing(tree.folder)) == (None, [])
 
 
 async def test_closed_part_cannot_be_written(tree):
     """Writing outside the context is a bug that is named."""
     with pytest.raises(RuntimeError, match="is not open"):
-        await tree.part("fox.mp4").write(b"x")
+        await tree.part("fox.png").write(b"x")
 
 
 @pytest.mark.fault(11, 12)
 async def test_crash_between_link_and_unlink_is_finished(tree):
     """A part that already has its final name is finished and adopted without new bytes."""
-    part = await finished(tree, b"video")
-    os.link(part.path, tree.folder / "fox.mp4")
-    again = tree.part("fox.mp4")
+    part = await begun(tree, FOX)
+    os.link(part.path, tree.folder / "fox.png")
+    again = tree.part("fox.png")
     async with again:
         with pytest.raises(RuntimeError, match="published already"):
             await again.write(b"more")
-        await again.finish()
-    published = await tree.publish(again, "fox.mp4")
-    assert (published.bytes, parts(tree)) == (5, ["fox.mp4.receipt"])
-    assert published.path.read_bytes() == b"video"
+        published = await keep(tree, again)
+    assert (published.bytes, parts(tree)) == (len(FOX), ["fox.png.receipt"])
+    assert published.path.read_bytes() == FOX
 
 
 async def test_same_bytes_under_the_final_name_are_adopted(tree):
     """A result that was published before a crash is taken as it is when it comes again."""
-    (tree.folder / "fox.mp4").write_bytes(b"video")
-    before = (tree.folder / "fox.mp4").stat()
-    published = await tree.publish(await finished(tree, b"video"), "fox.mp4")
-    assert published.sha256 == hashlib.sha256(b"video").hexdigest()
-    assert (tree.folder / "fox.mp4").stat().st_ino == before.st_ino
-    assert parts(tree) == ["fox.mp4.receipt"]
+    (tree.folder / "fox.png").write_bytes(FOX)
+    before = (tree.folder / "fox.png").stat()
+    published = await kept(tree, FOX)
+    assert published.sha256 == hashlib.sha256(FOX).hexdigest()
+    assert (tree.folder / "fox.png").stat().st_ino == before.st_ino
+    assert parts(tree) == ["fox.png.receipt"]
 
 
 def put_file(path):
@@ -239,17 +265,44 @@ def put_link(path):
 @pytest.mark.parametrize("put", [put_file, put_link, os.mkfifo, os.mkdir])
 async def test_foreign_thing_under_a_name_is_never_overwritten(tree, put):
     """A file, link, pipe or folder of somebody else stays; the result waits in its part."""
-    for name in ("fox.mp4", "fox.json"):
+    for name in ("fox.png", "fox.json"):
         put(tree.folder / name)
-    before = [os.lstat(tree.folder / name) for name in ("fox.mp4", "fox.json")]
-    with pytest.raises(Occupied, match=r"fox\.mp4 is in the way") as caught:
-        await tree.publish(await finished(tree, b"video"), "fox.mp4")
-    assert caught.value.path == tree.folder / "fox.mp4"
+    before = [os.lstat(tree.folder / name) for name in ("fox.png", "fox.json")]
+    with pytest.raises(Occupied, match=r"fox\.png is in the way") as caught:
+        await kept(tree, FOX)
+    assert caught.value.path == tree.folder / "fox.png"
     with pytest.raises(Occupied, match=r"fox\.json is in the way"):
         await tree.write_sidecar("fox", DOCUMENT)
-    after = [os.lstat(tree.folder / name) for name in ("fox.mp4", "fox.json")]
+    after = [os.lstat(tree.folder / name) for name in ("fox.png", "fox.json")]
     assert [(s.st_ino, s.st_mtime_ns) for s in before] == [(s.st_ino, s.st_mtime_ns) for s in after]
-    assert "fox.mp4.part" in parts(tree)
+    assert "fox.png.part" in parts(tree)
+    assert (tree.folder / ".batchgen/parts/fox.png.part").read_bytes() == FOX
+
+
+@pytest.mark.parametrize("put", [put_file, put_link, os.mkfifo])
+async def test_what_lies_there_unlisted_is_no_beginning(tree, put):
+    """A file system may list a part under another Unicode form of its name: whoever begins anew
+    has neither its bytes nor its note.
+    """
+    part = tree.part("fox.png")
+    put(part.path)
+    put(part.path.with_suffix(".note"))
+    async with part:
+        await part.restart()
+        await part.write(FOX)
+        published = await keep(tree, part)
+    assert published.path.read_bytes() == FOX
+    assert published.sha256 == hashlib.sha256(FOX).hexdigest()
+    assert parts(tree) == ["fox.png.receipt"]
+
+
+async def test_what_lies_there_unlisted_is_discarded(tree):
+    """What is thrown away goes, under whatever form of its name it is listed."""
+    part = tree.part("fox.png")
+    part.path.write_bytes(b"old")
+    part.path.with_suffix(".note").write_text("{}")
+    await part.discard()
+    assert parts(tree) == []
 
 
 @pytest.fixture
@@ -263,7 +316,7 @@ def without_links(monkeypatch):
 
 
 @pytest.fixture
-def linkless(without_links, tmp_path):
+def linkless(held, without_links, tmp_path):
     with Tree(tmp_path, "detective") as opened:
         yield opened
 
@@ -271,32 +324,32 @@ def linkless(without_links, tmp_path):
 @pytest.mark.fault(94)
 async def test_publishing_without_hard_links(linkless):
     """Where there are no links, results are published whole and still never overwrite."""
-    published = await linkless.publish(await finished(linkless, b"video"), "fox.mp4")
-    assert published.path.read_bytes() == b"video"
+    published = await kept(linkless, FOX)
+    assert published.path.read_bytes() == FOX
     with pytest.raises(Occupied):
-        await linkless.publish(await finished(linkless, b"other"), "fox.mp4")
+        await kept(linkless, OWL)
     await linkless.write_sidecar("fox", DOCUMENT)
-    assert listing(linkless.folder) == ["fox.json", "fox.mp4"]
-    assert published.path.read_bytes() == b"video"
+    assert listing(linkless.folder) == ["fox.json", "fox.png"]
+    assert published.path.read_bytes() == FOX
 
 
 async def test_own_claim_is_taken_up_without_hard_links(linkless):
     """The empty file that a crash left between claim and rename does not block the result."""
-    (linkless.folder / "fox.mp4").touch()
-    published = await linkless.publish(await finished(linkless, b"video"), "fox.mp4")
-    assert published.path.read_bytes() == b"video"
+    (linkless.folder / "fox.png").touch()
+    published = await kept(linkless, FOX)
+    assert published.path.read_bytes() == FOX
 
 
 async def test_empty_foreign_file_is_respected_with_hard_links(tree):
     """Where links work an empty file cannot be our claim, so it is somebody else's."""
-    (tree.folder / "fox.mp4").touch()
+    (tree.folder / "fox.png").touch()
     with pytest.raises(Occupied):
-        await tree.publish(await finished(tree, b"video"), "fox.mp4")
+        await kept(tree, FOX)
 
 
-async def test_order_on_disk(tree, monkeypatch):
+async def test_order_on_disk(tree, held, monkeypatch):
     """Bytes and receipt are durable before the name, and the name before the part goes and the
-    sidecar comes.
+    sidecar comes. Of what is written in one go the receipt comes before the bytes.
     """
     steps = []
 
@@ -306,26 +359,27 @@ async def test_order_on_disk(tree, monkeypatch):
         def step(*arguments, **options):
             subject = arguments[0]
             where = path_of(subject, tree.folder.parent) if name == "fsync" else Path(subject)
+            original(*arguments, **options)
             steps.append((name, where.name))
-            return original(*arguments, **options)
 
         monkeypatch.setattr(os, name, step)
 
     for name in ("fsync", "link", "rename", "unlink"):
         watch(name)
-    await tree.publish(await finished(tree, b"video"), "fox.mp4")
+    await kept(tree, FOX)
     await tree.write_sidecar("fox", DOCUMENT)
     await tree.write_sidecar("fox", DOCUMENT | {"usage": {}})
-    removals = {"fox.json.tmp", "fox.mp4.receipt.tmp", "fox.mp4.note"}
-    kept = [step for step in steps if step[0] != "unlink" or step[1] not in removals]
-    assert kept == [
-        ("fsync", "fox.mp4.part"),
-        ("fsync", "fox.mp4.receipt.tmp"),
-        ("rename", "fox.mp4.receipt.tmp"),
+    content = [("fsync", "fox.png.part")]
+    receipt = [
+        ("fsync", "fox.png.receipt.tmp"),
+        ("rename", "fox.png.receipt.tmp"),
         ("fsync", "parts"),
-        ("link", "fox.mp4.part"),
+    ]
+    assert [step for step in steps if step != ("unlink", "fox.json.tmp")] == [
+        *(content + receipt if held == 1 else receipt + content),
+        ("link", "fox.png.part"),
         ("fsync", "detective"),
-        ("unlink", "fox.mp4.part"),
+        ("unlink", "fox.png.part"),
         ("fsync", "fox.json.tmp"),
         ("link", "fox.json.tmp"),
         ("fsync", "detective"),
@@ -338,33 +392,98 @@ async def test_order_on_disk(tree, monkeypatch):
 @pytest.mark.fault(83)
 async def test_failed_fsync_throws_the_part_away(tree, monkeypatch):
     """After EIO from fsync nobody trusts the bytes again: the part is gone, fsync not repeated."""
-
-    def fail(fd):
-        raise OSError(errno.EIO, "input/output error")
-
-    part = tree.part("fox.mp4")
+    part = tree.part("fox.png")
     async with part:
-        await part.write(b"video")
-        with monkeypatch.context() as patched:
-            patched.setattr(os, "fsync", fail)
-            with pytest.raises(MachineError, match="input/output error"):
-                await part.finish()
-    assert (part.sha256, parts(tree)) == (None, [])
+        await part.write(FOX)
+        with (
+            failing_fsync(monkeypatch, tree, "fox.png.part") as failed,
+            pytest.raises(MachineError, match="input/output error"),
+        ):
+            await keep(tree, part)
+    assert failed == ["fox.png.part"]
+    assert (part.sha256, listing(tree.folder)) == (None, [])
+    assert set(parts(tree)) <= {"fox.png.receipt"}, "which speaks of bytes that are not there"
+    assert await tree.recall(part, "fox.png") is None
+    assert (await kept(tree, FOX)).path.read_bytes() == FOX
+
+
+@pytest.mark.fault(83)
+@pytest.mark.parametrize("name", ["fox.png.receipt.tmp", "parts", "detective"])
+async def test_failed_fsync_of_receipt_or_folder_is_made_good(tree, monkeypatch, name):
+    """What may not be durable is told, and the same result is published when it comes again."""
+    with (
+        failing_fsync(monkeypatch, tree, name) as failed,
+        pytest.raises(MachineError, match=r"Cannot publish .*fox\.png: .*input/output error"),
+    ):
+        await kept(tree, FOX)
+    assert failed == [name]
+    assert listing(tree.folder) == (["fox.png"] if name == "detective" else [])
+    part = tree.part("fox.png")
+    async with part:
+        await part.restart()
+        await part.write(FOX)
+        published = await keep(tree, part)
+    assert published.path.read_bytes() == FOX
+    assert parts(tree) == ["fox.png.receipt"]
+
+
+@contextmanager
+def failing_fsync(monkeypatch, tree, name):
+    """A disk that reports an error when the file or folder is to be made durable."""
+    failed, original = [], os.fsync
+
+    def fsync(fd):
+        if path_of(fd, tree.folder.parent).name == name:
+            failed.append(name)
+            raise OSError(errno.EIO, "input/output error")
+        original(fd)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fsync)
+        yield failed
+
+
+@contextmanager
+def without_handles():
+    """No further file can be opened, until it is ``lifted``."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open("/", os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+
+    def lift():
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    try:
+        yield lift
+    finally:
+        lift()
 
 
 @pytest.mark.fault(75)
-async def test_out_of_file_handles_is_no_fault_of_the_disk(tree):
+@pytest.mark.looptime
+@pytest.mark.parametrize("resumed", [True, False])
+async def test_out_of_file_handles_is_no_fault_of_the_disk(tree, resumed):
     """EMFILE passes as it is: the caller waits, no job fails for it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    await begun(tree, b"")
-    lowest = os.open("/", os.O_RDONLY)
-    os.close(lowest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
-    try:
-        with pytest.raises(OSError, match="Too many open files"):
-            await finished(tree, b"video")
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if resumed:
+        await begun(tree, b"")
+    with without_handles(), pytest.raises(OSError, match="Too many open files"):
+        await kept(tree, FOX)
+    assert (await kept(tree, FOX)).path.read_bytes() == FOX
+
+
+@pytest.mark.fault(75)
+@pytest.mark.looptime
+async def test_file_handles_are_waited_for(tree):
+    """What has come is published when there are handles again, and not fetched anew."""
+    part = tree.part("fox.png")
+    async with part:
+        await part.write(FOX)
+        with without_handles() as lift:
+            asyncio.get_running_loop().call_later(20, lift)
+            published = await keep(tree, part)
+    assert published.path.read_bytes() == FOX
+    assert parts(tree) == ["fox.png.receipt"]
 
 
 @pytest.mark.fault(81)
@@ -373,8 +492,8 @@ async def test_file_size_limit_is_named(tree):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(MachineError, match=r"fox\.mp4\.part: .*1000 bytes, see ulimit -f"):
-            await finished(tree, b"x" * 2000)
+        with pytest.raises(MachineError, match=r"fox\.png\.part: .*1000 bytes, see ulimit -f"):
+            await kept(tree, noise(25))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
@@ -386,18 +505,39 @@ async def test_full_disk_keeps_the_part_and_goes_on(mounted, tmp_path):
     with Tree(small, "detective") as tree:
         filler = small / "filler"
         filler.write_bytes(bytes(3 << 19))
-        content = os.urandom(1 << 20)
-        with pytest.raises(MachineError, match=r"Cannot write .*fox\.mp4\.part: the disk is full"):
-            await finished(tree, content)
+        content = noise(600)
+        assert len(content) > part_module.HELD
+        with pytest.raises(MachineError, match=r"Cannot write .*fox\.png\.part: the disk is full"):
+            await kept(tree, content)
         filler.unlink()
-        part = tree.part("fox.mp4")
+        part = tree.part("fox.png")
         there = await part.size()
-        async with part:
-            await part.write(content[there:])
-            await part.finish()
-        published = await tree.publish(part, "fox.mp4")
+        published = await kept(tree, content[there:])
         assert 0 < there < published.bytes
         assert published.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.fault(77)
+async def test_full_disk_leaves_no_half_result(mounted, tmp_path):
+    """What does not fit in one go has no name and is nobody's; it is published when it comes again
+    and there is space.
+    """
+    small = mounted("-t", "tmpfs", "-o", "size=2m", "tmpfs", at=tmp_path / "small")
+    with Tree(small, "detective") as tree:
+        filler = small / "filler"
+        filler.write_bytes(bytes(3 << 19))
+        content, part = noise(500), tree.part("fox.png")
+        assert 1 << 19 < len(content) < part_module.HELD
+        with pytest.raises(MachineError, match=r"Cannot write .*fox\.png\.part: the disk is full"):
+            await kept(tree, content)
+        assert (listing(tree.folder), await part.note()) == ([], None)
+        assert await tree.recall(part, "fox.png") is None
+        filler.unlink()
+        async with part:
+            await part.restart()
+            await part.write(content)
+            published = await keep(tree, part)
+        assert published.path.read_bytes() == content
 
 
 @pytest.mark.fault(80)
@@ -413,11 +553,11 @@ async def test_an_error_that_shows_only_at_the_end_is_one_of_the_write(
         part = await begun(tree, b"")
         with pytest.raises(OSError, match="No space"):
             (small / "filler").write_bytes(bytes(1 << 21))
-        with pytest.raises(MachineError, match=r"Cannot write .*fox\.mp4\.part: the disk is full"):
-            await (finished(tree, b"video") if finishing else begun(tree, b"video"))
-        assert part.sha256 is None
+        with pytest.raises(MachineError, match=r"Cannot write .*fox\.png\.part: the disk is full"):
+            await (kept(tree, FOX) if finishing else begun(tree, FOX))
+        assert (part.sha256, listing(tree.folder)) == (None, [])
         (small / "filler").unlink()
-        assert (await finished(tree, b"")).sha256
+        assert (await kept(tree, FOX)).path.read_bytes() == FOX
 
 
 async def test_full_disk_leaves_no_half_sidecar(mounted, tmp_path):
@@ -477,9 +617,9 @@ async def test_link_swapped_in_during_the_run_leads_nowhere(tree, tmp_path):
     elsewhere.mkdir()
     moved = tree.folder.rename(tmp_path / "moved")
     tree.folder.symlink_to(elsewhere)
-    await tree.publish(await finished(tree, b"video"), "fox.mp4")
+    await kept(tree, FOX)
     assert list(elsewhere.iterdir()) == []
-    assert (moved / "fox.mp4").read_bytes() == b"video"
+    assert (moved / "fox.png").read_bytes() == FOX
 
 
 @pytest.mark.fault(90)
@@ -487,21 +627,21 @@ async def test_linked_part_is_refused(tree, tmp_path):
     """A link planted under a part's name does not get the download."""
     target = tmp_path / "target"
     target.write_bytes(b"precious")
-    (tree.folder / ".batchgen/parts/fox.mp4.part").symlink_to(target)
-    with pytest.raises(MachineError, match=r"in its place|it is a symbolic link"):
-        await finished(tree, b"video")
+    (tree.folder / ".batchgen/parts/fox.png.part").symlink_to(target)
+    with pytest.raises(MachineError, match="it is a symbolic link"):
+        await kept(tree, FOX)
     with again(tree) as later, pytest.raises(MachineError, match="it is a symbolic link"):
-        await finished(later, b"video")
+        await kept(later, FOX)
     assert target.read_bytes() == b"precious"
 
 
 async def test_pipe_under_a_parts_name_is_refused(tree):
     """A pipe planted under a part's name neither gets the download nor blocks it."""
-    os.mkfifo(tree.folder / ".batchgen/parts/fox.mp4.part")
-    with pytest.raises(MachineError, match=r"in its place|not permitted here"):
-        await finished(tree, b"video")
+    os.mkfifo(tree.folder / ".batchgen/parts/fox.png.part")
+    with pytest.raises(MachineError, match="not permitted here"):
+        await kept(tree, FOX)
     with again(tree) as later, pytest.raises(MachineError, match="not permitted here"):
-        await finished(later, b"video")
+        await kept(later, FOX)
 
 
 @pytest.mark.fault(85)
@@ -548,12 +688,13 @@ def test_failed_opening_closes_its_folders(tmp_path, place):
 
 
 @pytest.mark.fault(89)
-@pytest.mark.parametrize("name", ["", ".", "..", "../fox.mp4", "a/b", "/etc/x", ".batchgen", "a\0"])
+@pytest.mark.parametrize("name", ["", ".", "..", "../fox.png", "a/b", "/etc/x", ".batchgen", "a\0"])
 async def test_name_that_leaves_the_folder_is_refused(tree, name):
     """Whatever a caller passes, a path is no name; the folder is not left."""
-    part = await finished(tree, b"video")
-    with pytest.raises(ValueError, match="no name of a file"):
-        await tree.publish(part, name)
+    async with tree.part("fox.png") as part:
+        await part.write(FOX)
+        with pytest.raises(ValueError, match="no name of a file"):
+            await keep(tree, part, name)
     with pytest.raises(ValueError, match="no name of a file"):
         tree.part(name)
     with pytest.raises(ValueError, match="no name of a file"):
@@ -599,7 +740,7 @@ async def test_foreign_json_is_no_sidecar(tree):
 
 async def test_published_files_are_looked_at(tree, silent):
     """What stands under a final name can be hashed and measured again after a crash."""
-    published = await tree.publish(await finished(tree, silent), "fox.mp4")
+    published = await kept(tree, silent, "fox.mp4")
     assert await tree.checksum("fox.mp4") == published
     assert (await tree.measure("fox.mp4")).frames == 20
     assert await tree.checksum("wolf.mp4") is None
@@ -630,23 +771,23 @@ async def test_a_file_is_there_or_a_link_to_one(tree):
 async def test_replaced_results_are_kept_aside(tree):
     """Results that are bought anew move away one beside the other; nothing is lost."""
     places = []
-    for content in (b"first", b"second"):
-        await tree.publish(await finished(tree, content), "fox.mp4")
-        places.append(await tree.set_aside("fox.mp4"))
-    assert [place.read_bytes() for place in places] == [b"first", b"second"]
-    assert places[0] == tree.folder / ".batchgen" / "replaced" / "fox~1.mp4"
+    for content in (FOX, OWL):
+        await kept(tree, content)
+        places.append(await tree.set_aside("fox.png"))
+    assert [place.read_bytes() for place in places] == [FOX, OWL]
+    assert places[0] == tree.folder / ".batchgen" / "replaced" / "fox~1.png"
     assert listing(tree.folder) == []
-    assert await tree.set_aside("fox.mp4") is None
+    assert await tree.set_aside("fox.png") is None
 
 
 async def test_repr_tells_the_state(tree):
     """A part and a tree say in a log where they stand."""
-    part = tree.part("fox.mp4")
-    assert repr(part) == "<Part fox.mp4.part closed>"
+    part = await begun(tree, FOX)
+    assert repr(part) == "<Part fox.png.part closed>"
     async with part:
-        assert repr(part) == "<Part fox.mp4.part open>"
-        await part.finish()
-    assert repr(part) == "<Part fox.mp4.part finished>"
+        assert repr(part) == "<Part fox.png.part open>"
+        await keep(tree, part)
+    assert repr(part) == "<Part fox.png.part finished>"
     assert repr(tree) == f"<Tree {tree.folder}>"
 
 
@@ -656,5 +797,5 @@ async def test_disk_work_takes_part_in_virtual_time(tree):
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with asyncio.timeout(1):
-        await tree.publish(await finished(tree, b"video"), "fox.mp4")
+        await kept(tree, FOX)
     assert loop.time() - began < 1
