@@ -79,7 +79,10 @@ class Allowance:
         """Seconds that the newest took."""
         self._waiting: int | None = None
         self._unqueued: int | None = None
-        """Requests that were taken since one was refused for the number of tasks there were."""
+        """Requests that were taken since one was refused for the number of tasks there were, or
+        since one more is tried."""
+        self._tried = 0
+        """How many more than were refused are tried by now."""
         self._fewer_since: float | None = None
         self._most_seen = 0
         self.running = limits.running
@@ -133,7 +136,7 @@ class Allowance:
             poll_seconds=limits.poll_seconds,
         )
         self.running = told.running or self.running
-        self._waiting, self._unqueued = told.waiting, None
+        self._waiting, self._unqueued, self._tried = told.waiting, None, 0
 
     def saw(self, running: int, waiting: int | None, now: float) -> None:
         """So many tasks of ours render at this moment, and so many wait (None: nobody asked)."""
@@ -152,7 +155,8 @@ class Allowance:
         """The service refused a request because so many are there: nothing may wait, until some
         have got through, and then one more is tried.
         """
-        self.running, self._waiting, self._unqueued = max(in_flight, 1), 0, 0
+        self.running = max(in_flight, 1)
+        self._waiting, self._unqueued, self._tried = 0, 0, 0
 
     def throttled(self) -> None:
         """The service asked for fewer requests."""
@@ -169,14 +173,13 @@ class Allowance:
         self._answered.append(at)
         self._travelled.append(at - sent_at)
 
-    def got_through(self) -> None:
-        """The service took a request."""
+    def got_through(self, *, direct: bool = False) -> None:
+        """The service took a request, or (``direct``) answered it with the result itself."""
         self._share = min(self._share + REGAINED, 1.0)
-        if self._unqueued is not None:
-            self._unqueued += 1
+        if self._unqueued is None:
+            return
+        self._unqueued += 1
+        # A result takes its time: so one more is tried when all that may be in flight have come.
+        if self._unqueued >= (self.running + self._tried if direct else TRIED_AFTER):
+            self._unqueued, self._tried = 0, self._tried + 1
             self._waiting = self._tried
-
-    @property
-    def _tried(self) -> int:
-        """How many more than were refused are tried by now."""
-        return (self._unqueued or 0) // TRIED_AFTER

@@ -52,7 +52,7 @@ class Allowances:
             case f.Submitted() | f.Deferred() | f.Refused() | f.SubmitLost():
                 self._learn_of_request(fact)
             case f.Rendered() if (job := self._standing.jobs[fact.job]).direct:
-                self.of(self._standing.lane(job)).got_through()
+                self.of(self._standing.lane(job)).got_through(direct=True)
             case _:
                 pass
 

@@ -161,12 +161,22 @@ class Batch:
     def _hear(self, action: Action, began: float, now: float, news: News) -> None:
         """What the answers to questions say of those to come."""
         if isinstance(action, Poll | Search | Survey):
-            self.queries.note(began, now, answered=news.answered)
+            self._hear_answer(action, began, now, news)
         if news.wait_until is not None:
             self.queries.slow(news.wait_until)
         if news.key_refused:  # only what has a URL can still be collected
             self.queries.stop()
             self.stop_submitting()
+
+    def _hear_answer(
+        self, action: Poll | Search | Survey, began: float, now: float, news: News
+    ) -> None:
+        if news.answered:
+            self.queries.note_answer()
+        elif not (isinstance(action, Poll) and self._looks.is_unclear(action.job)):
+            # Of a task that gave none before it says nothing of the service.
+            throttled = news.wait_until is not None
+            self.queries.note_silence(began, now, throttled=throttled)
 
     def _settle_job(self, action: Submit | Poll | Download | Seal, now: float, news: News) -> None:
         match action:

@@ -8,7 +8,7 @@ Rules of this file:
   (``Poll``). What the list tells moves the next look; where it tells nothing, the task is asked.
 * Only a question about the task itself ends a job. So a task that the list shows no longer, and one
   whose URL went stale, wants one. A task that the list shows to be rendering for longer than any
-  before is asked for itself now and then; one whose own answers are unclear ever more seldom.
+  before is asked for itself now and then; one of which no answer tells, ever more seldom.
 * The list of who waits is asked before that of who renders: a task that changes over in between is
   on both.
 * Who has waited longest comes first. A question leaves as often as the rate of the account allows
@@ -62,7 +62,7 @@ class Looks:
         self._missed: set[str] = set()
         """Who is asked because the list shows it no longer."""
         self._unclear: Counter[str] = Counter()
-        """How many answers in a row have said nothing of the task."""
+        """How many questions in a row have brought nothing about the task."""
         self._asked_at: dict[str, float] = {}
         """When the task itself was asked last."""
         self._seen_rendering: dict[str, None] = {}
@@ -137,6 +137,10 @@ class Looks:
             self._own.put(job.id, now + self._pause_after(job, now))
         else:
             self._put(job, now + self._pause_after(job, now))
+
+    def is_unclear(self, name: str) -> bool:
+        """The last question about the task has brought nothing."""
+        return name in self._unclear
 
     def settle_survey(self, action: Survey, now: float, news: News) -> None:
         """A look at the list is over."""

@@ -15,7 +15,7 @@ class News:
     answered: bool = True
     """Whether a question was answered, with whatever words, but for those that ask for fewer."""
     unclear: bool = False
-    """The answer to a poll says nothing of the task."""
+    """A poll has brought nothing about its task, and was not throttled."""
     wait_until: float | None = None
     """The service wants no question before that."""
     key_refused: bool = False

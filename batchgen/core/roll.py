@@ -25,7 +25,8 @@ LAG_BORNE = 10.0
 """Seconds by which a list may be behind: as long as it takes to ask about many tasks singly."""
 
 MISSES_BORNE = 2
-"""How often in a row it may not be had because the service is busy or silent, not refused."""
+"""How often in a row a list that was there before may not be had because the service is busy or
+silent, not refused."""
 
 FIRST_BAN = 60.0
 """Seconds for which a list that was wrong is left alone at first."""
@@ -61,8 +62,8 @@ class Roll:
         """The jobs whose tasks it has shown alive, and not shown otherwise since; and when last."""
         self.pages = {True: 1, False: 1}
         """Of those that render, and of those that wait: so long was it."""
-        self.misses = 0
-        """Looks at it in a row that brought nothing."""
+        self.misses = MISSES_BORNE
+        """Looks at it in a row that brought nothing; one that was never there has none to spare."""
         self.rested_at = {True: 0.0, False: 0.0}
         """When each may be asked for again."""
 

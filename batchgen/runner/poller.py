@@ -57,7 +57,7 @@ class Poller:
         if answer.throttled:
             until = self._throttle.wait_until(answer, asked_at=asked_at)
             return Outcome(heard=True, news=News(answered=False, wait_until=until))
-        news = News(unclear=True) if answer.heard else News(answered=False)
+        news = News(answered=answer.heard, unclear=True)
         return Outcome(heard=answer.heard, reason=answer.reason, news=news)
 
     def _after_task(self, job: Job, model: Model, task: Task) -> Outcome:

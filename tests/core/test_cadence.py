@@ -73,7 +73,7 @@ def test_questions_that_were_under_way_together_halve_the_rate_once():
     """Sixteen refusals for one reason are one reason."""
     queries = Queries(20)
     for number in range(16):
-        queries.note(100.0, 101.0 + number / 100, answered=False)
+        queries.note_silence(100.0, 101.0 + number / 100, throttled=True)
     queries.turn(200.0)
     assert queries.free_at == pytest.approx(200 + 2 / 19)
 
@@ -82,11 +82,11 @@ def test_questions_without_answers_become_rare_and_come_back_with_answers():
     """Down to one in five seconds; fifty answers bring the full rate back."""
     queries = Queries(20)
     for number in range(12):
-        queries.note(number, number, answered=False)
-        queries.note(number - 0.5, number, answered=False)
+        queries.note_silence(number, number, throttled=False)
+        queries.note_silence(number - 0.5, number, throttled=False)
     queries.turn(20.0)
     assert queries.free_at == pytest.approx(25)
     for _ in range(50):
-        queries.note(30.0, 30.0, answered=True)
+        queries.note_answer()
     queries.turn(100.0)
     assert queries.free_at == pytest.approx(100 + 1 / 19)
