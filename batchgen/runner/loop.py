@@ -5,8 +5,9 @@ Rules of this file:
 * Facts are durable before anything acts on them: those of a decision before its actions start,
   those of an outcome before the next decision. A failed write ends the run; the journal is the
   truth, and the batch in memory is thrown away.
-* Nobody else calls ``decide``, ``after`` or ``commit``. Actions run beside the loop and touch
-  neither the batch nor the journal; they end in one piece of news each.
+* Nobody else calls ``decide``, ``after`` or ``commit``. Actions run beside the loop and change
+  neither the batch nor the journal, but for the turns that their further questions take
+  (``turns``); they end in one piece of news each.
 * What ends a run are refusals of this machine, or silence. A worker that raises what nobody
   expected stops its job alone (``mishaps``), and the run raises it when it is over.
 * POSTs under way are the only thing worth waiting for when a run ends early, for ``PATIENCE``

@@ -13,7 +13,7 @@ from batchgen.core.actions import Poll, Search, Survey
 from batchgen.core.batch import Batch
 from batchgen.core.news import NOTHING, News
 from batchgen.core.policy import LaneLimits, Policy
-from batchgen.core.roll import Census
+from batchgen.core.roll import Census, Roll
 
 MANY = 10_000
 RATE = 15.0
@@ -318,6 +318,19 @@ def test_a_list_that_is_throttled_now_and_then_is_still_asked():
     night(service, 300, 5)
     assert late(service) <= 5
     assert service.asked[Poll] <= 300 * 1.2
+
+
+def test_a_list_that_was_there_may_be_missed_twice():
+    """One that never was is left alone at its first miss: the tasks can be asked for themselves."""
+    roll = Roll(speed=1.0)
+    roll.miss(0.0)
+    assert [roll.is_usable(now) for now in (0.0, 59.0, 60.0)] == [False, False, True]
+    roll.misses = 0
+    roll.miss(60.0)
+    roll.miss(61.0)
+    assert roll.is_usable(61.0)
+    roll.miss(62.0)
+    assert not roll.is_usable(62.0)
 
 
 def test_a_list_that_is_always_throttled_is_given_up_for_a_while():
